@@ -1,0 +1,76 @@
+/** Regions: one half-open span a dimension, in whole-tensor coordinates. */
+
+/** `[begin, end)`. */
+export type Span = readonly [begin: number, end: number];
+/** One span a dimension; a scalar's region is `[]`. */
+export type Region = readonly Span[];
+
+export const length = ([begin, end]: Span): number => Math.max(0, end - begin);
+export const lengths = (region: Region): number[] => region.map(length);
+/** Elements in the region. */
+export const count = (region: Region): number => region.reduce((product, span) => product * length(span), 1);
+export const isEmpty = (region: Region): boolean => region.some(([begin, end]) => end <= begin);
+export const wholeRegion = (shape: readonly number[]): Region => shape.map((size): Span => [0, size]);
+
+const equalSpans = (a: Span, b: Span): boolean => a[0] === b[0] && a[1] === b[1];
+export const equalRegions = (a: Region, b: Region): boolean =>
+  a.length === b.length && a.every((span, i) => equalSpans(span, b[i]!));
+
+export const contains = (outer: Region, inner: Region): boolean =>
+  isEmpty(inner) || outer.every(([begin, end], i) => begin <= inner[i]![0] && inner[i]![1] <= end);
+
+/** What both have; spans may come out empty (`end <= begin`). */
+export const intersect = (a: Region, b: Region): Region =>
+  a.map(([begin, end], i): Span => [Math.max(begin, b[i]![0]), Math.min(end, b[i]![1])]);
+
+/** The smallest region that holds all of `regions`; empty ones do not count. */
+export function hull(regions: readonly Region[]): Region {
+  const filled = regions.filter((region) => !isEmpty(region));
+  if (filled.length === 0) return regions[0]!;
+  return filled.reduce((a, b) =>
+    a.map(([begin, end], i): Span => [Math.min(begin, b[i]![0]), Math.max(end, b[i]![1])]),
+  );
+}
+
+/** `a` without `b`, as disjoint regions: slabs before and after `b` along each dimension in turn. */
+export function subtract(a: Region, b: Region): Region[] {
+  const shared = intersect(a, b);
+  if (isEmpty(shared)) return isEmpty(a) ? [] : [a];
+  const rest: Region[] = [];
+  let core = a;
+  a.forEach(([begin, end], i) => {
+    const [from, to] = shared[i]!;
+    const along = (span: Span) => core.map((s, j) => (j === i ? span : s));
+    if (begin < from) rest.push(along([begin, from]));
+    if (to < end) rest.push(along([to, end]));
+    core = along([from, to]);
+  });
+  return rest;
+}
+
+/** `a` without every one of `others`, as disjoint regions. */
+export const subtractAll = (a: Region, others: readonly Region[]): Region[] =>
+  others.reduce((rest, other) => rest.flatMap((r) => subtract(r, other)), isEmpty(a) ? [] : [a]);
+
+/** `region` with the origin moved to `origin`'s begin: where it lies inside a tile that holds `origin`. */
+export const relativeTo = (region: Region, origin: Region): Region =>
+  region.map(([begin, end], i): Span => [begin - origin[i]![0], end - origin[i]![0]]);
+
+/** `[:,0:4]`; full dimensions are `:`. Without a shape every span is written out. */
+export const formatRegion = (region: Region, shape?: readonly (number | null)[]): string =>
+  `[${region.map(([begin, end], i) => (shape && begin === 0 && end === shape[i] ? ':' : `${begin}:${end}`)).join(',')}]`;
+
+/** Reads what `formatRegion` writes; undefined if it is no region of a tensor of this shape. */
+export function parseRegion(text: string, shape: readonly (number | null)[]): Region | undefined {
+  const inner = /^\[(.*)\]$/.exec(text.trim())?.[1];
+  if (inner === undefined) return undefined;
+  const parts = inner.trim() === '' ? [] : inner.split(',');
+  if (parts.length !== shape.length) return undefined;
+  const spans = parts.map((part, i): Span | undefined => {
+    if (part.trim() === ':') return [0, shape[i] ?? 0];
+    const match = /^\s*(\d+)?:(\d+)?\s*$/.exec(part);
+    if (!match) return undefined;
+    return [Number(match[1] ?? 0), Number(match[2] ?? shape[i])];
+  });
+  return spans.every((span) => span !== undefined) ? (spans as Region) : undefined;
+}

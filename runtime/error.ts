@@ -1,0 +1,25 @@
+/** The error every part of shardonnx throws for what a user can mend: a stable code, the place, and what to do. */
+export class ShardonnxError extends Error {
+  override readonly name = 'ShardonnxError';
+
+  constructor(
+    /** Stable, kebab-case. */
+    readonly code: string,
+    message: string,
+    readonly details: {
+      /** Outermost place first: file, node, channel, pass. */
+      readonly at?: readonly string[];
+      /** One sentence that says what to do. */
+      readonly hint?: string;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    super(message, { cause: details.cause });
+  }
+
+  /** `code: message`, one line a place, then the hint. */
+  format(): string {
+    const places = (this.details.at ?? []).map((place) => `\n  at ${place}`).join('');
+    return `${this.code}: ${this.message}${places}${this.details.hint ? `\n  ${this.details.hint}` : ''}`;
+  }
+}

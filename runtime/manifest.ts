@@ -1,0 +1,45 @@
+/** device.json: what a device's folder holds and what crosses its borders. Written by codegen, read by the runtime. */
+import type { DType } from './dtype.ts';
+
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  /** null: any size. */
+  readonly shape: readonly (number | null)[];
+}
+
+export interface ChannelSpec extends TensorSpec {
+  readonly id: number;
+  /** Device names. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface SegmentSpec {
+  /** Path inside the device's folder. */
+  readonly file: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+export interface DeviceManifest {
+  readonly format: 1;
+  /** sha256 that all devices of one build share; the handshake compares it. */
+  readonly build: string;
+  readonly device: string;
+  /** All devices of the build, this one included. Of two, the later one listens and the earlier one connects. */
+  readonly devices: readonly string[];
+  /** The model's inputs if this device holds them, else empty; the same for the outputs. */
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** Which devices hold the model's inputs and want its outputs. */
+  readonly inputDevice: string;
+  readonly outputDevice: string;
+  /** Those that this device sends or receives on. */
+  readonly channels: readonly ChannelSpec[];
+  readonly segments: readonly SegmentSpec[];
+  /** sha256 of every other file in the device's folder, by path. */
+  readonly files: Readonly<Record<string, string>>;
+  /** onnxruntime's threads; null: onnxruntime's default. */
+  readonly threads: number | null;
+}
