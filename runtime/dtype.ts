@@ -40,3 +40,6 @@ export function arrayOver(dtype: NumericDType, bytes: Uint8Array): NumericArray 
   const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   return new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
 }
+
+/** Whether `data` is the kind of array that holds `dtype`. */
+export const isArrayOf = (dtype: DType, data: unknown): boolean => data instanceof TABLE[dtype].array;

@@ -1,4 +1,4 @@
-/** device.json: what a device's folder holds and what crosses its borders. Written by codegen, read by the runtime. */
+/** device.json (what a device's folder holds and what crosses its borders) and bundle.json. Written by codegen, read by the runtime. */
 import type { DType } from './dtype.ts';
 
 export interface TensorSpec {
@@ -42,4 +42,16 @@ export interface DeviceManifest {
   readonly files: Readonly<Record<string, string>>;
   /** onnxruntime's threads; null: onnxruntime's default. */
   readonly threads: number | null;
+  /** Where devices listen (`tcp://10.0.0.2:7000`) unless the command line says otherwise, by device. */
+  readonly endpoints?: Readonly<Record<string, string>>;
+}
+
+/** bundle.json, beside the devices' folders. */
+export interface BundleManifest {
+  readonly format: 1;
+  readonly build: string;
+  /** The model's name, for people. */
+  readonly model: string;
+  /** The folders, in the order of {@link DeviceManifest.devices}. */
+  readonly devices: readonly string[];
 }

@@ -1,7 +1,7 @@
 /** How an operator may be cut: the letters of its iteration space, and for a tile of it the exact regions it reads. */
 import { CompileError } from '../error.ts';
 import type { Attribute, Attributes, Combine, Literal, Tensor } from '../ir/program.ts';
-import { type Region, type Span, wholeRegion } from '../ir/region.ts';
+import { length, type Region, type Span, wholeRegion } from '../ir/region.ts';
 
 /**
  * - free: cut anywhere; tiles read disjoint parts of the inputs that have the letter
@@ -17,6 +17,8 @@ export interface Letter {
   readonly size: number;
   /** Cuts lie at multiples of this (default 1). */
   readonly step?: number;
+  /** Why it is `whole`, for people; set if and only if it is. */
+  readonly reason?: string;
 }
 
 /** One span a letter. */
@@ -24,9 +26,12 @@ export type Spans = Readonly<Record<string, Span>>;
 
 /** What the operator becomes on a tile. */
 export interface Tile {
-  /** One an input of the operator: the region read, a constant in its place, or null if omitted. */
+  /**
+   * One an input of the operator: the region read (never empty), a constant in its place, or null: the optional input
+   * is omitted. Concat has no optional inputs: there null means left out, the inputs after it move up.
+   */
   readonly inputs: readonly (Region | Literal | null)[];
-  /** Attributes that differ from the operator's. */
+  /** Attributes that differ from the operator's, or that it does not have. */
   readonly attributes?: Attributes;
   /** See `Compute.crop`. */
   readonly crop?: Region;
@@ -77,45 +82,73 @@ export type Family = Readonly<Record<string, Rule>>;
 
 export const isWhole = (cut: Cut | Whole): cut is Whole => 'whole' in cut;
 
-/** How a window letter maps a span of the output to a span of one input's dimension. */
-export type WindowMap = (span: Span) => Span;
+/** How a letter's span maps to a span of input number `input`, in a dimension that has the letter. */
+export type WindowMap = (span: Span, input: number) => Span;
 
 export interface LetterSpec {
-  /** Letters of each input's dimensions, one character each; null if the input is omitted. E.g. `['nchw', 'ocyx', 'o']`. */
+  /**
+   * Letters of each input's dimensions, one character each; null if the input is omitted, `*` if every tile reads all of
+   * it. E.g. `['nchw', 'ocyx', 'o']`. By custom the letter `1` stands for dimensions of size 1.
+   */
   readonly inputs: readonly (string | null)[];
-  /** Letters of each output's dimensions. */
+  /** Letters of each output's dimensions; null if the output is omitted. */
   readonly outputs: readonly (string | null)[];
-  /** Kind of the letters that are not free. */
-  readonly kinds?: Readonly<Record<string, Exclude<LetterKind, 'free'>>>;
+  /** Kind of the letters that are neither free nor whole. */
+  readonly kinds?: Readonly<Record<string, Exclude<LetterKind, 'whole'>>>;
+  /** The letters that are never cut, and why. */
+  readonly whole?: Readonly<Record<string, string>>;
+  /** Where an input's span is not the letter's span itself. */
   readonly windows?: Readonly<Record<string, WindowMap>>;
   readonly steps?: Readonly<Record<string, number>>;
   readonly combine?: Combine;
   /** Changes the tile that the letters alone give: attributes, constants, inputs that only the first partial reads. */
-  readonly adjust?: (tile: Tile, spans: Spans) => Tile;
+  readonly adjust?: (tile: LettersTile, spans: Spans) => Tile;
 }
 
-/** The cut that the letters say. An input's dimension of size 1 under a longer letter is broadcast: read whole. */
-export function byLetters(node: Node, spec: LetterSpec): Cut {
+/** The tile that the letters alone give. */
+export interface LettersTile {
+  readonly inputs: readonly (Region | null)[];
+}
+
+/** Letters and their sizes; an output's letter has the output's extent, another the longest of the inputs' (the others are broadcast). */
+function learnLetters(node: Node, spec: LetterSpec): Record<string, Letter> {
   const letters: Record<string, Letter> = {};
   const learn = (texts: readonly (string | null)[], operands: readonly (Operand | null)[]) => {
     const sizes: Record<string, number> = {};
     for (const [i, text] of texts.entries()) {
-      for (const [j, letter] of [...(text ?? '')].entries()) {
+      if (text === null || text === '*') continue;
+      for (const [j, letter] of [...text].entries()) {
         sizes[letter] = Math.max(sizes[letter] ?? 0, operands[i]!.shape[j]!);
       }
     }
-    for (const [letter, size] of Object.entries(sizes)) {
-      letters[letter] ??= { kind: spec.kinds?.[letter] ?? 'free', size, step: spec.steps?.[letter] ?? 1 };
-    }
+    for (const [letter, size] of Object.entries(sizes)) letters[letter] ??= letterOf(spec, letter, size);
   };
-  // A letter of an output has the output's extent; one of inputs alone the longest of theirs (the others are broadcast).
   learn(spec.outputs, node.outputs);
   learn(spec.inputs, node.inputs);
-  const dimension = (letter: string, size: number, spans: Spans): Span => {
-    const span = spans[letter]!;
-    const map = spec.windows?.[letter];
-    if (map) return map(span);
-    return size === letters[letter]!.size ? span : [0, size];
+  return letters;
+}
+
+function letterOf(spec: LetterSpec, letter: string, size: number): Letter {
+  const step = spec.steps?.[letter] ?? 1;
+  const tooCoarse = step >= size && size > 1 ? `it could only be cut at multiples of ${step}` : undefined;
+  const reason = spec.whole?.[letter] ?? tooCoarse;
+  return reason === undefined ? { kind: spec.kinds?.[letter] ?? 'free', size, step } : { kind: 'whole', size, reason };
+}
+
+/** The cut that the letters say. An input's dimension of size 1 under a longer letter is broadcast: read whole. */
+export function byLetters(node: Node, spec: LetterSpec): Cut {
+  const letters = learnLetters(node, spec);
+  const regionRead = (i: number, spans: Spans): Region | null => {
+    const text = spec.inputs[i]!;
+    if (text === null) return null;
+    const { shape } = node.inputs[i]!;
+    if (text === '*') return wholeRegion(shape);
+    return [...text].map((letter, j): Span => {
+      const span = spans[letter]!;
+      const map = spec.windows?.[letter];
+      if (map) return map(span, i);
+      return shape[j] === letters[letter]!.size ? span : [0, shape[j]!];
+    });
   };
   return {
     notation: `${spec.inputs.map((text) => text ?? '').join(',')}->${spec.outputs.map((text) => text ?? '').join(',')}`,
@@ -123,14 +156,44 @@ export function byLetters(node: Node, spec: LetterSpec): Cut {
     outputs: spec.outputs.map((text) => (text === null ? null : [...text])),
     ...(spec.combine ? { combine: spec.combine } : {}),
     tile(spans) {
-      const inputs = spec.inputs.map((text, i) =>
-        text === null ? null : [...text].map((letter, j) => dimension(letter, node.inputs[i]!.shape[j]!, spans)),
-      );
-      const tile = { inputs };
+      const tile = { inputs: spec.inputs.map((_, i) => regionRead(i, spans)) };
       return spec.adjust ? spec.adjust(tile, spans) : tile;
     },
   };
 }
+
+export const whole = (reason: string): Whole => ({ whole: reason });
+
+/** `count` letters for the dimensions of a tensor, by custom where there is one. */
+export function axisLetters(rank: number, taken = ''): string {
+  const custom = ['', 'n', 'nc', 'ncw', 'nchw', 'ncdhw'][rank];
+  if (custom !== undefined && ![...custom].some((letter) => taken.includes(letter))) return custom;
+  return freshLetters(rank, taken);
+}
+
+/** `count` letters that are not in `taken`: a to z, then A to Z, then beyond. */
+export function freshLetters(count: number, taken = ''): string {
+  let letters = '';
+  for (let code = 97; letters.length < count; code = code === 122 ? 65 : code === 90 ? 256 : code + 1) {
+    const letter = String.fromCharCode(code);
+    if (!taken.includes(letter)) letters += letter;
+  }
+  return letters;
+}
+
+/** The letters of an operand under numpy's broadcasting: the last dimensions of `letters`. */
+export const rightAligned = (letters: string, rank: number): string => letters.slice(letters.length - rank);
+
+/** The letters at `positions`, each with the same reason. */
+export const wholeAt = (letters: string, positions: Iterable<number>, reason: string): Record<string, string> =>
+  Object.fromEntries([...positions].map((position) => [letters[position]!, reason]));
+
+/** A dimension's number counted from the front. */
+export const fromFront = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+
+/** What a tile of output `index` yields: one extent a dimension. */
+export const tileShape = (letters: string, spans: Spans): number[] =>
+  [...letters].map((letter) => length(spans[letter]!));
 
 /** Whether a span is the letter's whole extent. */
 export const isWholeSpan = (cut: Pick<Cut, 'letters'>, letter: string, span: Span): boolean =>
@@ -154,11 +217,26 @@ function attribute<K extends Attribute['kind']>(node: Node, name: string, kind: 
 export const int = (node: Node, name: string): number | undefined => attribute(node, name, 'int')?.value;
 export const float = (node: Node, name: string): number | undefined => attribute(node, name, 'float')?.value;
 export const ints = (node: Node, name: string): readonly number[] | undefined => attribute(node, name, 'ints')?.value;
+export const floats = (node: Node, name: string): readonly number[] | undefined => attribute(node, name, 'floats')?.value;
 export const string = (node: Node, name: string): string | undefined => attribute(node, name, 'string')?.value;
+
+/** The overrides that really differ from the node's attributes. */
+export const changes = (node: Node, attributes: Attributes): Attributes =>
+  Object.fromEntries(
+    Object.entries(attributes).filter(
+      ([name, value]) => JSON.stringify(node.attributes[name]) !== JSON.stringify(value),
+    ),
+  );
 
 export const int64 = (data: readonly number[], shape: readonly number[] = [data.length]): Literal => ({
   kind: 'literal',
   dtype: 'int64',
+  shape,
+  data,
+});
+export const float32 = (data: readonly number[], shape: readonly number[] = [data.length]): Literal => ({
+  kind: 'literal',
+  dtype: 'float32',
   shape,
   data,
 });

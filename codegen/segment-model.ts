@@ -1,0 +1,153 @@
+/** A segment as an ONNX model: its operators, the slices of weights they need, typed inputs and outputs. */
+import { CompileError } from '../compiler/error.ts';
+import type { Assemble, Compute, Literal, Program, Value } from '../compiler/ir/program.ts';
+import { tensorOf } from '../compiler/ir/program.ts';
+import { count, formatRegion, lengths, type Region } from '../compiler/ir/region.ts';
+import { valueInfo } from '../compiler/onnx/encode.ts';
+import { onnx } from '../compiler/onnx/proto.ts';
+import { readRegion } from '../compiler/onnx/weights.ts';
+import type { Segment } from '../compiler/planning/schedule.ts';
+import { bytesPerElement, onnxNumber } from '../runtime/dtype.ts';
+import type { TensorSpec } from '../runtime/manifest.ts';
+import { GraphBuilder } from './graph-builder.ts';
+import type { Weight, WeightsFile } from './weights-file.ts';
+
+/** Slices up to this many bytes stay inside the model. */
+const INLINE = 1024;
+
+/** The ONNX name of a value: the tensor's, with the region where it is not whole. */
+export function valueName(program: Program, value: Value): string {
+  const { shape } = tensorOf(program, value.tensor);
+  const whole = !value.region || value.region.every(([begin, end], i) => begin === 0 && end === shape[i]);
+  const { partial } = value;
+  return `${value.tensor}${whole ? '' : formatRegion(value.region, shape)}${partial ? `~${partial.combine}${partial.index}` : ''}`;
+}
+
+/** What crosses a device's or a segment's border. @throws opaque-value for what is no tensor JavaScript can hold */
+export function specOf(program: Program, value: Value): TensorSpec {
+  const { dtype, shape } = tensorOf(program, value.tensor);
+  if (dtype === null) {
+    throw new CompileError('opaque-value', `"${value.tensor}" is no tensor that onnxruntime-node can pass on`, {
+      at: [`model ${program.name}`],
+      hint: 'keep its producer and its readers on one device',
+    });
+  }
+  return { name: valueName(program, value), dtype, shape: value.region ? lengths(value.region) : shape };
+}
+
+class SegmentModel {
+  private readonly graph: GraphBuilder;
+  private readonly weights = new Map<string, string>();
+
+  constructor(
+    private readonly program: Program,
+    private readonly file: WeightsFile,
+    private readonly location: string,
+  ) {
+    this.graph = new GraphBuilder(program.opsets[''] ?? 1);
+  }
+
+  async build(segment: Segment): Promise<{ bytes: Uint8Array; inputs: TensorSpec[]; outputs: TensorSpec[] }> {
+    const inputs = segment.inputs.map((value) => specOf(this.program, value));
+    const outputs = segment.outputs.map((value) => specOf(this.program, value));
+    for (const operator of segment.operators) {
+      if (operator.kind === 'compute') await this.compute(operator);
+      else this.assemble(operator);
+    }
+    const info = ({ name, dtype, shape }: TensorSpec) => valueInfo(name, dtype, shape);
+    const model = onnx.ModelProto.create({
+      // Initializers need not be graph inputs from IR 4 on; 8 is what current exporters write.
+      irVersion: Math.max(8, this.program.irVersion),
+      producerName: 'shardonnx',
+      opsetImport: Object.entries(this.program.opsets).map(([domain, version]) => ({ domain, version })),
+      graph: {
+        name: `segment ${segment.index}`,
+        node: this.graph.nodes,
+        initializer: this.graph.initializers,
+        input: inputs.map(info),
+        output: outputs.map(info),
+      },
+    });
+    return { bytes: onnx.ModelProto.encode(model).finish(), inputs, outputs };
+  }
+
+  private async compute(operator: Compute): Promise<void> {
+    const inputs: string[] = [];
+    for (const [i, input] of operator.inputs.entries()) inputs.push(await this.operand(operator, input, i));
+    for (const value of operator.captures) await this.read(value);
+    const outputs = operator.outputs.map((output) => (output ? valueName(this.program, output) : ''));
+    const { crop, scale } = operator;
+    const first = outputs[0] ?? '';
+    const made = [...outputs];
+    if (crop || scale !== undefined) made[0] = this.graph.fresh(`${first}.made`);
+    this.graph.node(operator.type, inputs, made, operator.attributes, operator.domain);
+    const cropped = crop && scale !== undefined ? this.graph.fresh(`${first}.cropped`) : first;
+    // The extent of what the operator made is not known here: every axis is sliced.
+    if (crop) this.graph.slice(made[0]!, crop, crop.map(() => Number.NaN), cropped);
+    if (scale !== undefined) {
+      const dtype = tensorOf(this.program, operator.outputs[0]!.tensor).dtype!;
+      this.graph.scale(crop ? cropped : made[0]!, scale, dtype, first);
+    }
+  }
+
+  private async operand(operator: Compute, input: Value | Literal | null, index: number): Promise<string> {
+    if (input === null) return '';
+    if (input.kind === 'literal') return this.graph.literal(`${operator.origin}.${index}`, input);
+    return this.read(input);
+  }
+
+  /** The name of a value; a weight's slice is put into the graph at its first use. */
+  private async read(value: Value): Promise<string> {
+    const tensor = tensorOf(this.program, value.tensor);
+    const name = valueName(this.program, value);
+    if (tensor.role !== 'weight') return name;
+    const known = this.weights.get(name);
+    if (known) return known;
+    const added = this.graph.fresh(name);
+    this.weights.set(name, added);
+    await this.addWeight(tensor, value.region!, added);
+    return added;
+  }
+
+  private async addWeight(weight: Weight, region: Region, name: string): Promise<void> {
+    const { source, dtype } = weight;
+    const dims = lengths(region);
+    const tensor = { name, dataType: onnxNumber(dtype), dims };
+    const bytes = count(region) * bytesPerElement(dtype);
+    const { initializers } = this.graph;
+    if (source.kind === 'strings') {
+      const stringData = source.values.map((text) => new Uint8Array(Buffer.from(text)));
+      initializers.push(onnx.TensorProto.create({ ...tensor, stringData }));
+    } else if (bytes <= INLINE) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of readRegion(weight, region)) chunks.push(chunk);
+      initializers.push(onnx.TensorProto.create({ ...tensor, rawData: Buffer.concat(chunks) }));
+    } else if (source.kind === 'fill' && (this.program.opsets[''] ?? 1) >= 9) {
+      const shape = this.graph.literal(`${name}.shape`, { kind: 'literal', dtype: 'int64', shape: [dims.length], data: dims });
+      const value = onnx.TensorProto.create({ dataType: tensor.dataType, dims: [1], rawData: source.bytes });
+      const attribute = onnx.AttributeProto.create({ name: 'value', type: onnx.AttributeProto.AttributeType.TENSOR, t: value });
+      this.graph.node('ConstantOfShape', [shape], [name], {
+        value: { kind: 'proto', bytes: onnx.AttributeProto.encode(attribute).finish() },
+      });
+    } else {
+      const { offset, length } = await this.file.place(weight, region);
+      const externalData = Object.entries({ location: this.location, offset, length }).map(([key, value]) => ({
+        key,
+        value: String(value),
+      }));
+      const dataLocation = onnx.TensorProto.DataLocation.EXTERNAL;
+      initializers.push(onnx.TensorProto.create({ ...tensor, dataLocation, externalData }));
+    }
+  }
+
+  private assemble({ inputs, output }: Assemble): void {
+    const named = (value: Value) => ({ name: valueName(this.program, value), region: value.region! });
+    const partial = inputs[0]!.partial;
+    if (partial && !output.partial) this.graph.combine(partial.combine, inputs.map(named), named(output));
+    else this.graph.join(inputs.map(named), named(output));
+  }
+}
+
+/** The model's bytes; slices above a KiB go to `file`, which models name as `location`. */
+export const segmentModel = (program: Program, segment: Segment, file: WeightsFile, location: string) =>
+  new SegmentModel(program, file, location).build(segment);

@@ -1,0 +1,200 @@
+/** Writes a build folder: one folder a device with all it needs, in one go or not at all. */
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import type { Cluster } from '../compiler/cluster/cluster.ts';
+import { CompileError } from '../compiler/error.ts';
+import { tensorOf, wholeValue } from '../compiler/ir/program.ts';
+import { formatProgram } from '../compiler/ir/text.ts';
+import { formatPlan, type Plan } from '../compiler/planning/plan.ts';
+import type { DeviceSchedule, Schedule } from '../compiler/planning/schedule.ts';
+import { version } from '../compiler/version.ts';
+import type { ChannelSpec, DeviceManifest, SegmentSpec } from '../runtime/manifest.ts';
+import { eraseTypes, programSource } from './program-source.ts';
+import { runtimeDependencies, runtimeJavaScript, runtimeTypes } from './runtime-source.ts';
+import { segmentModel, specOf } from './segment-model.ts';
+import { WeightsFile } from './weights-file.ts';
+
+const MAIN = `import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { program } from './program.js';
+import { main } from './runtime.js';
+
+await main({ directory: dirname(fileURLToPath(import.meta.url)), program });
+`;
+
+/** What a build consists of beside the files of its devices. */
+export interface Bundle {
+  readonly schedule: Schedule;
+  readonly plan: Plan;
+  readonly cluster: Cluster;
+}
+
+export interface WrittenDevice {
+  readonly device: string;
+  readonly operators: number;
+  readonly segments: number;
+  /** Bytes of weights.bin; weights below a KiB lie in the segments. */
+  readonly weightBytes: number;
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
+}
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+/** The files of one device, without device.json: its manifest still lacks the build's digest. */
+async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule) {
+  const { program, channels } = bundle.schedule;
+  const { device } = own;
+  await mkdir(join(folder, 'segments'), { recursive: true });
+  const weights = await WeightsFile.create(join(folder, 'segments', 'weights.bin'));
+  const segments: SegmentSpec[] = [];
+  try {
+    for (const step of own.steps) {
+      if (step.kind !== 'segment') continue;
+      const { bytes, inputs, outputs } = await segmentModel(program, step, weights, 'weights.bin');
+      const file = `segments/${step.index}.onnx`;
+      await writeFile(join(folder, file), bytes);
+      segments.push({ file, inputs, outputs });
+    }
+  } finally {
+    await weights.close();
+  }
+  const source = programSource(bundle.schedule, own);
+  const texts: Record<string, string> = {
+    'program.ts': source,
+    'program.js': eraseTypes(source),
+    'main.js': MAIN,
+    'runtime.js': await runtimeJavaScript(),
+    'runtime.d.ts': await runtimeTypes(),
+    '.npmrc': 'onnxruntime-node-install=skip\n',
+    'package.json': json({
+      name: `${device.toLowerCase()}-bundle`,
+      private: true,
+      type: 'module',
+      engines: { node: '>=20' },
+      scripts: { start: 'node main.js' },
+      dependencies: runtimeDependencies(),
+    }),
+  };
+  for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
+  const names = [...Object.keys(texts), 'segments/weights.bin', ...segments.map(({ file }) => file)].sort();
+  const files: Record<string, string> = {};
+  for (const name of names) files[name] = await sha256(join(folder, name));
+  const whole = (wanted: boolean, tensors: readonly string[]) =>
+    wanted ? tensors.map((name) => specOf(program, wholeValue(tensorOf(program, name)))) : [];
+  const placement = program.placement!;
+  const manifest: Omit<DeviceManifest, 'build'> = {
+    format: 1,
+    device,
+    devices: bundle.schedule.devices.map((other) => other.device),
+    inputs: whole(device === placement.inputs, program.inputs),
+    outputs: whole(device === placement.outputs, program.outputs),
+    inputDevice: placement.inputs,
+    outputDevice: placement.outputs,
+    channels: channels
+      .filter(({ from, to }) => from === device || to === device)
+      .map(({ id, from, to, value }): ChannelSpec => ({ id, from, to, ...specOf(program, value) })),
+    segments,
+    files,
+    threads: bundle.cluster.devices.find(({ name }) => name === device)?.threads ?? null,
+  };
+  return { manifest, weightBytes: weights.size };
+}
+
+const timeline = ({ devices, channels, makespan }: Schedule) => ({
+  makespan,
+  devices: devices.map(({ device, steps, times, weightBytes, peakBytes }) => ({
+    device,
+    weightBytes,
+    peakBytes,
+    steps: steps.map((step, i) => ({
+      kind: step.kind,
+      ...(step.kind === 'segment' ? { segment: step.index } : { channel: step.channel }),
+      ...times[i]!,
+    })),
+  })),
+  channels: channels.map(({ id, from, to, bytes, transfer, hidden, hiddenBy }) => ({
+    id,
+    from,
+    to,
+    bytes,
+    ...transfer,
+    hidden,
+    hiddenBy,
+  })),
+});
+
+async function writeAll(folder: string, bundle: Bundle): Promise<WrittenDevice[]> {
+  const { schedule, plan } = bundle;
+  const written: WrittenDevice[] = [];
+  const manifests: Omit<DeviceManifest, 'build'>[] = [];
+  for (const own of schedule.devices) {
+    const { manifest, weightBytes } = await writeDevice(join(folder, own.device), bundle, own);
+    manifests.push(manifest);
+    const operators = own.steps.flatMap((step) => (step.kind === 'segment' ? step.operators : [])).length;
+    written.push({ device: own.device, operators, segments: manifest.segments.length, weightBytes });
+  }
+  const texts = {
+    'plan.json': formatPlan(plan),
+    'program.ir': formatProgram(schedule.program),
+    'timeline.json': json(timeline(schedule)),
+  };
+  for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
+  const build = createHash('sha256').update(JSON.stringify([manifests, texts])).digest('hex');
+  for (const manifest of manifests) {
+    await writeFile(join(folder, manifest.device, 'device.json'), json({ ...manifest, build } satisfies DeviceManifest));
+  }
+  const devices = manifests.map(({ device }) => device);
+  await writeFile(
+    join(folder, 'bundle.json'),
+    json({ format: 1, shardonnx: version, build, model: schedule.program.name, devices }),
+  );
+  return written;
+}
+
+const bundleFile = z.object({ devices: z.array(z.string()) });
+
+/** Whether `folder` may be replaced: absent, empty, or an earlier build. @throws output-not-ours */
+async function checkOutput(folder: string): Promise<void> {
+  const refuse = (what: string): never => {
+    throw new CompileError('output-not-ours', `${folder} ${what}`, {
+      hint: 'name another folder with -o, or empty this one yourself',
+    });
+  };
+  const found = await stat(folder).catch(() => undefined);
+  if (!found) return;
+  if (!found.isDirectory()) refuse('is a file');
+  const names = await readdir(folder);
+  if (names.length === 0) return;
+  const devices = await readFile(join(folder, 'bundle.json'), 'utf8')
+    .then((text) => bundleFile.parse(JSON.parse(text)).devices)
+    .catch(() => refuse('is not empty and no build of shardonnx'));
+  const ours = ['bundle.json', 'plan.json', 'program.ir', 'timeline.json', ...devices];
+  const stranger = names.find((name) => !ours.includes(name));
+  if (stranger) refuse(`holds "${stranger}", which no build of shardonnx has`);
+}
+
+/** Writes beside the target first and renames at the end, so that a failure leaves nothing. @throws output-not-ours */
+export async function writeBundle(output: string, bundle: Bundle): Promise<WrittenDevice[]> {
+  const target = resolve(output);
+  await checkOutput(target);
+  await mkdir(dirname(target), { recursive: true });
+  const draft = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}`);
+  try {
+    await mkdir(draft);
+    const written = await writeAll(draft, bundle);
+    await rm(target, { recursive: true, force: true });
+    await rename(draft, target);
+    return written;
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,89 @@
+/** `shardonnx compile`. */
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { loadCluster } from '../cluster/cluster.ts';
+import { formatBytes } from '../cluster/units.ts';
+import { compile } from '../compile.ts';
+import { CompileError } from '../error.ts';
+import { parsePlan } from '../planning/plan.ts';
+import { policies, policyUsage } from '../planning/policies/index.ts';
+import { dimensions, repeatable } from './flags.ts';
+import { loadPass } from './load-pass.ts';
+import { notice, type OutputOptions, printResult, progress } from './output.ts';
+import { table } from './table.ts';
+
+interface Options extends OutputOptions {
+  readonly cluster: string;
+  readonly plan?: string;
+  readonly policy?: string;
+  readonly pass: readonly string[];
+  readonly dump?: string;
+  readonly dim: readonly string[];
+  readonly output: string;
+}
+
+async function readPlan(file: string) {
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new CompileError('plan', `cannot read ${file}: ${cause.message}`, { cause, hint: 'give a plan file with --plan' });
+  });
+  return parsePlan(text, file);
+}
+
+async function run(model: string, options: Options): Promise<void> {
+  const bar = progress();
+  try {
+    const cluster = await loadCluster(options.cluster);
+    const { schedule, plan, devices } = await compile({
+      model,
+      cluster,
+      plan: options.plan ? await readPlan(options.plan) : undefined,
+      policy: options.policy,
+      passes: await Promise.all(options.pass.map(loadPass)),
+      dump: options.dump,
+      output: options.output,
+      dims: dimensions(options.dim),
+      notice,
+      progress: bar.update,
+    });
+    bar.stop();
+    const bytes = schedule.channels.reduce((sum, channel) => sum + channel.bytes, 0);
+    const rows = devices.map(({ device, operators, segments, weightBytes }, i) => {
+      const peak = schedule.devices[i]!.peakBytes;
+      return [device, String(operators), String(segments), formatBytes(weightBytes), formatBytes(peak)];
+    });
+    const transfers = `${schedule.channels.length} transfers, ${formatBytes(bytes)}`;
+    const text = [
+      table(['device', 'operators', 'segments', 'weights', 'peak (predicted)'], rows),
+      `${plan.policy}: ${transfers}; predicted ${(schedule.makespan * 1000).toFixed(1)} ms`,
+      `wrote ${options.output}; try: shardonnx run ${options.output} --verify ${model}`,
+    ].join('\n');
+    const data = {
+      ok: true,
+      output: options.output,
+      policy: plan.policy,
+      transfers: schedule.channels.length,
+      bytes,
+      predictedMs: schedule.makespan * 1000,
+      devices: Object.fromEntries(devices.map(({ device, ...rest }, i) => [device, { ...rest, peakBytes: schedule.devices[i]!.peakBytes }])),
+    };
+    printResult(options, data, text);
+  } finally {
+    bar.stop();
+  }
+}
+
+export const addCompile = (program: Command): void => {
+  program
+    .command('compile')
+    .description('compile a model into one bundle per device')
+    .argument('<model>', 'ONNX file')
+    .requiredOption('-c, --cluster <file>', 'cluster file (YAML or JSON)')
+    .requiredOption('-o, --output <folder>', 'build folder; replaced if it is an earlier build')
+    .option('--plan <file>', 'plan file (JSON)')
+    .option('--policy <policy>', `make the plan: ${policies.map(policyUsage).join(', ')} (default: spatial)`)
+    .option('--pass <file>', "run a pass of yours after the stage it names (repeatable)", repeatable, [])
+    .option('--dump <folder>', 'write the program of every stage there')
+    .option('--dim <name=size>', 'size of a free dimension, e.g. batch=1 or x:2=640 (repeatable)', repeatable, [])
+    .option('--json', 'print one JSON object')
+    .action(run);
+};

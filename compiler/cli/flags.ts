@@ -1,0 +1,35 @@
+/** Flags that several commands share. */
+import { CompileError } from '../error.ts';
+
+/** Collects a flag given several times. */
+export const repeatable = (value: string, earlier: readonly string[]): string[] => [...earlier, value];
+
+const flagError = (message: string, hint: string) => new CompileError('flag', message, { hint });
+
+/** `NAME=SIZE` … by name. @throws flag */
+export function dimensions(texts: readonly string[]): Record<string, number> {
+  return Object.fromEntries(
+    texts.map((text): [string, number] => {
+      const match = /^(.+)=(\d+)$/.exec(text);
+      if (!match || Number(match[2]) < 1) throw flagError(`--dim ${text}`, 'write NAME=SIZE, e.g. --dim batch=1');
+      return [match[1]!, Number(match[2])];
+    }),
+  );
+}
+
+/** A positive number, for commander. @throws flag */
+export const positive =
+  (flag: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!(value > 0) || value === Infinity) throw flagError(`${flag} ${text}`, 'a number above zero is needed');
+    return value;
+  };
+
+/** A positive integer, for commander. @throws flag */
+export const positiveInteger =
+  (flag: string) =>
+  (text: string): number => {
+    if (!/^[1-9]\d*$/.test(text)) throw flagError(`${flag} ${text}`, 'a whole number above zero is needed');
+    return Number(text);
+  };

@@ -1,0 +1,196 @@
+/** Holds each stage to its promise. A breach after one of our passes is our bug; after a user's pass it is named so. */
+import { CompileError } from '../error.ts';
+import type { Operator, Program, Value } from './program.ts';
+import { isKnown, reads, valueKey, wholeValue, writes } from './program.ts';
+import { equalRegions, intersect, isEmpty, type Region, subtractAll, wholeRegion } from './region.ts';
+import { formatOperator, formatValue } from './text.ts';
+
+/** Checks one program; `pass` is named in errors. */
+class Verifier {
+  /** Values made so far: by device (imported: '') and key. */
+  private readonly made = new Map<string, Set<string>>();
+  /** Regions made so far of a tensor, by tensor. */
+  private readonly regions = new Map<string, { device: string; value: Value }[]>();
+
+  constructor(
+    private readonly program: Program,
+    private readonly pass: string,
+  ) {}
+
+  private fail(message: string, operator?: Operator): never {
+    const line = operator ? [`operator ${formatOperator(this.program, operator)}`] : [];
+    throw new CompileError('program-invalid', message, {
+      at: [`pass ${this.pass}, stage ${this.program.stage}`, ...line],
+      hint: 'the pass broke what this stage promises; dump the stages before and after it with --dump',
+    });
+  }
+
+  run(): void {
+    const { program } = this;
+    const inputDevice = program.placement?.inputs ?? '';
+    for (const name of [...program.inputs, ...program.outputs]) this.tensor(name);
+    for (const name of program.inputs) this.make(inputDevice, wholeValue(this.tensor(name)));
+    for (const operator of program.operators) {
+      this.legal(operator);
+      for (const value of reads(operator)) this.readable(operator, value);
+      for (const value of writes(operator)) this.writable(operator, value);
+    }
+    for (const name of program.outputs) this.produced(name);
+    if (program.stage === 'linked') this.paired();
+  }
+
+  private tensor(name: string, operator?: Operator) {
+    return this.program.tensors.get(name) ?? this.fail(`no tensor ${name}`, operator);
+  }
+
+  private make(device: string, value: Value): void {
+    const keys = this.made.get(device) ?? new Set();
+    this.made.set(device, keys.add(valueKey(value)));
+    const all = this.regions.get(value.tensor) ?? [];
+    all.push({ device, value });
+    this.regions.set(value.tensor, all);
+  }
+
+  /** Kinds of operators and devices that the stage allows. */
+  private legal(operator: Operator): void {
+    const { stage } = this.program;
+    const kinds: Record<Program['stage'], readonly Operator['kind'][]> = {
+      imported: ['compute'],
+      split: ['compute'],
+      assembled: ['compute', 'assemble'],
+      linked: ['compute', 'assemble', 'send', 'receive'],
+    };
+    if (!kinds[stage].includes(operator.kind)) this.fail(`${operator.kind} before its stage`, operator);
+    if ((stage === 'imported') !== (operator.device === null)) this.fail('a device where none belongs, or none', operator);
+    for (const value of [...reads(operator), ...writes(operator)]) this.inside(operator, value);
+    if (operator.kind === 'assemble') this.assembles(operator.inputs, operator.output, operator);
+  }
+
+  private inside(operator: Operator, value: Value): void {
+    const { shape } = this.tensor(value.tensor, operator);
+    if (!value.region) return;
+    const fits =
+      value.region.length === shape.length &&
+      value.region.every(([begin, end], i) => begin >= 0 && begin <= end && end <= (shape[i] ?? end));
+    if (!fits) this.fail(`${formatValue(this.program, value)} lies outside [${shape}]`, operator);
+    const whole = isKnown(shape) && equalRegions(value.region, wholeRegion(shape));
+    if (this.program.stage === 'imported' && !whole) this.fail('a part of a tensor before the split', operator);
+  }
+
+  private assembles(inputs: readonly Value[], output: Value, operator: Operator): void {
+    if (!output.region || inputs.some((input) => !input.region || input.tensor !== output.tensor)) {
+      this.fail('assembles another tensor, or one of unknown shape', operator);
+    }
+    const partials = inputs.filter(({ partial }) => partial);
+    const crop = partials.length === 1 && inputs.length === 1 && output.partial;
+    if (partials.length > 0 && !crop) {
+      const all = partials.length === inputs.length && partials.length === partials[0]!.partial!.count;
+      const indices = new Set(partials.map(({ partial }) => partial!.index));
+      if (!all || indices.size !== partials.length || output.partial) this.fail('combines some partials only', operator);
+      for (const input of inputs) {
+        if (subtractAll(output.region!, [input.region!]).length) this.fail('combines partials of other regions', operator);
+      }
+    } else if (subtractAll(output.region!, inputs.map((input) => input.region!)).length > 0) {
+      this.fail('its inputs do not cover its output', operator);
+    }
+  }
+
+  private readable(operator: Operator, value: Value): void {
+    if (this.tensor(value.tensor, operator).role === 'weight') return;
+    const text = formatValue(this.program, value);
+    switch (this.program.stage) {
+      case 'imported':
+      case 'split':
+        if (!this.covered(value.tensor, value.region)) this.fail(`nobody made ${text} before it is read`, operator);
+        return;
+      case 'assembled':
+        if (this.exists(value)) return;
+        return this.fail(`no device has ${text} as such`, operator);
+      case 'linked':
+        if (this.made.get(operator.device!)?.has(valueKey(value))) return;
+        return this.fail(`${operator.device} does not have ${text}`, operator);
+      default:
+        this.program.stage satisfies never;
+    }
+  }
+
+  private exists(value: Value): boolean {
+    const key = valueKey(value);
+    return [...this.made.values()].some((keys) => keys.has(key));
+  }
+
+  private covered(tensor: string, region: Region | null): boolean {
+    const pieces = this.regions.get(tensor) ?? [];
+    if (!region) return pieces.length > 0;
+    const complete = pieces.filter(({ value }) => !value.partial);
+    const rest = subtractAll(region, complete.map(({ value }) => value.region!));
+    const sums = pieces.filter(({ value }) => {
+      const same = pieces.filter((other) => other.value.partial && equalRegions(other.value.region!, value.region!));
+      return value.partial && same.length >= value.partial.count;
+    });
+    return rest.every((r) => subtractAll(r, sums.map(({ value }) => value.region!)).length === 0);
+  }
+
+  private writable(operator: Operator, value: Value): void {
+    const device = operator.device ?? '';
+    const role = this.tensor(value.tensor, operator).role;
+    if (role === 'weight' || (role === 'input' && operator.kind === 'compute')) this.fail(`writes ${role} ${value.tensor}`, operator);
+    const again = (this.regions.get(value.tensor) ?? []).find(
+      (other) => other.device === device && (!value.region || this.clash(other.value, value)),
+    );
+    // Assembled and received values repeat elements on purpose; computing one twice is a waste or a conflict.
+    if (operator.kind === 'compute' && again) {
+      this.fail(`computes a part of ${formatValue(this.program, value)} twice on ${device}`, operator);
+    }
+    if (operator.kind !== 'compute' && this.made.get(device)?.has(valueKey(value))) {
+      this.fail(`makes ${formatValue(this.program, value)} twice on ${device}`, operator);
+    }
+    this.make(device, value);
+  }
+
+  private clash(a: Value, b: Value): boolean {
+    if (!a.region || !b.region) return true;
+    if (a.partial && b.partial && a.partial.index !== b.partial.index) return false;
+    return !isEmpty(intersect(a.region, b.region)) && Boolean(a.partial) === Boolean(b.partial);
+  }
+
+  /** The model's outputs exist where they are wanted. */
+  private produced(name: string): void {
+    const value = wholeValue(this.tensor(name));
+    if (this.tensor(name).role === 'weight') return;
+    const { stage, placement } = this.program;
+    const there =
+      stage === 'linked'
+        ? this.made.get(placement!.outputs)?.has(valueKey(value))
+        : stage === 'assembled'
+          ? this.exists(value)
+          : this.covered(name, value.region);
+    if (!there && !(value.region && isEmpty(value.region))) this.fail(`output ${name} is not made`);
+  }
+
+  /** Every receive has its send, of the same value, before it; channels join two devices. */
+  private paired(): void {
+    const sends = new Map<number, Operator & { kind: 'send' }>();
+    const received = new Set<number>();
+    for (const operator of this.program.operators) {
+      if (operator.kind === 'send') {
+        if (sends.has(operator.channel)) this.fail(`channel ${operator.channel} is sent on twice`, operator);
+        sends.set(operator.channel, operator);
+      } else if (operator.kind === 'receive') {
+        const send = sends.get(operator.channel);
+        const matches =
+          send &&
+          send.to === operator.device &&
+          send.device === operator.from &&
+          send.device !== send.to &&
+          valueKey(send.value) === valueKey(operator.value);
+        if (!matches || received.has(operator.channel)) this.fail('receives what nobody sends', operator);
+        received.add(operator.channel);
+      }
+    }
+    for (const [channel, send] of sends) if (!received.has(channel)) this.fail('sends what nobody receives', send);
+  }
+}
+
+/** @throws program-invalid naming the pass, the stage and the operator */
+export const verifyProgram = (program: Program, pass: string): void => new Verifier(program, pass).run();

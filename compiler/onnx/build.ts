@@ -1,0 +1,131 @@
+/** The normalised graph → Program. */
+import path from 'node:path';
+import { type Compute, type Program, type Tensor, type Value, wholeValue } from '../ir/program.ts';
+import { attributesOf, dtypeOfType, graphsOf, shapeOfType } from './decode.ts';
+import { capturesOf, type Draft, nodeLabel, plainDomain } from './draft.ts';
+import {
+  createAttribute,
+  createNode,
+  type ModelProto,
+  type NodeProto,
+  onnx,
+  type TypeProto,
+  toNumber,
+} from './proto.ts';
+import { topological } from './topological.ts';
+import { type Weight, weightOf } from './weights.ts';
+
+/**
+ * @param draft the model before normalisation: its own inputs and outputs
+ * @param model after normalisation, with a type for every value
+ * @param weights those that `model` has as inputs; unused ones are left out
+ */
+export function buildProgram(
+  draft: Draft,
+  model: ModelProto,
+  weights: ReadonlyMap<string, Weight>,
+): Program<'imported'> {
+  const graph = model.graph!;
+  const { held, constants } = initializersOf(draft.file, model);
+  const nodes = inOrder([...constants, ...graph.node]);
+  const inputs = draft.inputs.map(({ name }) => name).filter((name) => !weights.has(name));
+  const outputs = [...new Set(graph.output.map(({ name }) => name))];
+  const types = new Map<string, TypeProto | null>(
+    [...graph.valueInfo, ...graph.input, ...graph.output].map(({ name, type }) => [name, type]),
+  );
+  const tensors = new Map<string, Tensor>();
+  const add = (name: string, role: 'input' | 'output' | 'inner') => {
+    const type = types.get(name);
+    tensors.set(name, { name, role, dtype: dtypeOfType(type), shape: shapeOfType(type) });
+  };
+  for (const name of inputs) add(name, 'input');
+  const used = new Set([...nodes.flatMap((node) => [...node.input, ...capturesOf(node)]), ...outputs]);
+  for (const weight of [...weights.values(), ...held]) if (used.has(weight.name)) tensors.set(weight.name, weight);
+  for (const name of nodes.flatMap(({ output }) => output)) {
+    if (name !== '') add(name, outputs.includes(name) ? 'output' : 'inner');
+  }
+  return {
+    stage: 'imported',
+    name: path.basename(draft.file),
+    irVersion: toNumber(model.irVersion),
+    opsets: opsetsOf(model, nodes),
+    tensors,
+    inputs,
+    outputs,
+    operators: operatorsOf(nodes, tensors),
+    placement: null,
+  };
+}
+
+/** Initializers that became weights, and nodes for those that no weight can be: dtypes JavaScript cannot hold, sparse tensors. */
+function initializersOf(file: string, { graph }: ModelProto): { held: Weight[]; constants: NodeProto[] } {
+  const { AttributeType } = onnx.AttributeProto;
+  const constant = (output: string, attribute: Parameters<typeof createAttribute>[0]) =>
+    createNode({ name: output, opType: 'Constant', output: [output], attribute: [attribute] });
+  const held: Weight[] = [];
+  const constants: NodeProto[] = [];
+  for (const tensor of graph!.initializer) {
+    const weight = weightOf(file, tensor);
+    if (weight) held.push(weight);
+    else constants.push(constant(tensor.name, { name: 'value', type: AttributeType.TENSOR, t: tensor }));
+  }
+  for (const sparse of graph!.sparseInitializer) {
+    const value = { name: 'sparse_value', type: AttributeType.SPARSE_TENSOR, sparseTensor: sparse };
+    constants.push(constant(sparse.values?.name ?? '', value));
+  }
+  return { held, constants };
+}
+
+/** onnxruntime appends the nodes that its fusions make. */
+function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
+  const sorted = topological(nodes.map((node) => ({ reads: [...node.input, ...capturesOf(node)], writes: node.output })));
+  if ('cycle' in sorted) throw new Error('onnxruntime wrote a graph with a cycle');
+  return sorted.order.map((i) => nodes[i]!);
+}
+
+function operatorsOf(nodes: readonly NodeProto[], tensors: ReadonlyMap<string, Tensor>): Compute[] {
+  const value = (name: string): Value | null => {
+    const tensor = tensors.get(name);
+    if (!tensor && name !== '') throw new Error(`the normalised graph uses "${name}", which it does not have`);
+    return tensor ? wholeValue(tensor) : null;
+  };
+  const origins = uniqueNames(nodes.map(nodeLabel));
+  return nodes.map((node, i) => ({
+    kind: 'compute',
+    origin: origins[i]!,
+    device: null,
+    type: node.opType,
+    domain: plainDomain(node.domain),
+    attributes: attributesOf(node),
+    inputs: node.input.map(value),
+    outputs: node.output.map(value),
+    captures: capturesOf(node).flatMap((name) => value(name) ?? []),
+  }));
+}
+
+/** Names that come again get the suffix `#2`, `#3` … */
+export function uniqueNames(names: readonly string[]): string[] {
+  const taken = new Set(names);
+  const seen = new Set<string>();
+  return names.map((name) => {
+    let unique = name;
+    for (let i = 2; seen.has(unique) || (unique !== name && taken.has(unique)); i++) unique = `${name}#${i}`;
+    seen.add(unique);
+    return unique;
+  });
+}
+
+/** Only domains in use; ONNX's own always, for what passes add. */
+function opsetsOf(model: ModelProto, nodes: readonly NodeProto[]): Record<string, number> {
+  const used = new Set(['', ...nodes.flatMap(domainsOf)]);
+  return Object.fromEntries(
+    model.opsetImport
+      .map(({ domain, version }): [string, number] => [plainDomain(domain), toNumber(version)])
+      .filter(([domain]) => used.has(domain)),
+  );
+}
+
+const domainsOf = (node: NodeProto): string[] => [
+  plainDomain(node.domain),
+  ...graphsOf(node).flatMap((graph) => graph.node.flatMap(domainsOf)),
+];

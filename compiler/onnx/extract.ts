@@ -1,0 +1,73 @@
+/** Takes the weights out of a model, so that no big tensor passes through onnxruntime. */
+import { bytesPerElement } from '../../runtime/dtype.ts';
+import type { Draft, DraftNode } from './draft.ts';
+import { tensorProto, valueInfo } from './encode.ts';
+import { readForeign } from './foreign.ts';
+import { createTensor, decodeNode, type NodeProto, onnx, type TensorProto } from './proto.ts';
+import { smallBytes } from './scan.ts';
+import { constantOf, type Weight, weightBytes, weightOf } from './weights.ts';
+import { editFields, field } from './wire.ts';
+
+export interface Extracted {
+  /** Big weights are inputs here, after the model's own; nodes that make them are gone. */
+  readonly draft: Draft;
+  readonly weights: ReadonlyMap<string, Weight>;
+}
+
+/** @throws tensor-size, external-data-missing, external-data-short, external-data-outside */
+export function extractWeights(draft: Draft): Extracted {
+  const { file } = draft;
+  const weights = new Map<string, Weight>();
+  /** What nodes may take as a constant shape. */
+  const constants = new Map<string, number[]>();
+  const learn = (weight: Weight): void => {
+    const constant = constantOf(weight);
+    if (isBig(weight)) weights.set(weight.name, weight);
+    else if (constant) constants.set(weight.name, constant);
+  };
+  const initializers = draft.initializers.flatMap((tensor) => {
+    const weight = weightOf(file, tensor);
+    if (!weight) return [readForeign(file, tensor)];
+    learn(weight);
+    return isBig(weight) ? [] : [inline(tensor, weight)];
+  });
+  const nodes = draft.nodes.flatMap((node): DraftNode[] => {
+    const tensor = constantTensor(node.proto);
+    const weight = tensor ? weightOf(file, tensor, node.proto.output[0]) : constantOfShape(file, node.proto, constants);
+    if (weight) learn(weight);
+    if (weight && isBig(weight)) return [];
+    return tensor && !weight ? [withValue(node, readForeign(file, tensor))] : [node];
+  });
+  const given = new Set([...draft.initializers, ...draft.sparseInitializers.flatMap(({ values }) => values ?? [])].map(({ name }) => name));
+  const inputs = draft.inputs.filter(({ name }) => !given.has(name));
+  const asInputs = [...weights.values()].map(({ name, dtype, shape }) => valueInfo(name, dtype, shape));
+  return { draft: { ...draft, nodes, initializers, inputs: [...inputs, ...asInputs] }, weights };
+}
+
+const isBig = (weight: Weight): boolean => weight.source.kind !== 'strings' && weightBytes(weight) > smallBytes;
+
+/** Holds its bytes itself, wherever they were. */
+const inline = (tensor: TensorProto, { name, dtype, shape, source }: Weight): TensorProto =>
+  source.kind === 'inline' ? tensorProto(name, dtype, shape, source.bytes) : tensor;
+
+const constantTensor = (node: NodeProto): TensorProto | null | undefined =>
+  node.opType === 'Constant' ? node.attribute.find(({ name }) => name === 'value')?.t : undefined;
+
+/** The node with another `value`. */
+function withValue(node: DraftNode, value: TensorProto): DraftNode {
+  const attribute = { name: 'value', type: onnx.AttributeProto.AttributeType.TENSOR, t: value };
+  const encoded = field(5, onnx.AttributeProto.encode(attribute).finish());
+  const bytes = editFields(node.bytes, ({ number }) => (number === 5 ? encoded : undefined));
+  return { bytes, proto: decodeNode(bytes) };
+}
+
+/** What a ConstantOfShape node makes, if its shape is known. */
+function constantOfShape(file: string, node: NodeProto, constants: ReadonlyMap<string, number[]>): Weight | undefined {
+  const shape = constants.get(node.input[0] ?? '');
+  if (node.opType !== 'ConstantOfShape' || !shape?.every((size) => size >= 0)) return undefined;
+  const value = node.attribute.find(({ name }) => name === 'value')?.t ?? createTensor({ dataType: 1, floatData: [0], dims: [1] });
+  const element = weightOf(file, value);
+  if (element?.source.kind !== 'inline' || element.source.bytes.length !== bytesPerElement(element.dtype)) return undefined;
+  const { dtype, source } = element;
+  return { name: node.output[0] ?? '', role: 'weight', dtype, shape, source: { kind: 'fill', bytes: source.bytes } };
+}

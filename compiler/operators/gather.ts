@@ -1,0 +1,106 @@
+/** Taking elements by index: the dimensions of the indices are free, the one indexed is read whole. */
+import type { Span } from '../ir/region.ts';
+import { axisLetters, byLetters, type Family, freshLetters, fromFront, int, type Rule, whole, wholeAt } from './rule.ts';
+
+const INDEXED = 'any of it may be indexed';
+
+/** `data[.., indices, ..]`. */
+const gather: Rule = (node) => {
+  const [data, indices, output] = [node.inputs[0]!.shape, node.inputs[1]!.shape, node.outputs[0]!.shape];
+  const axis = fromFront(int(node, 'axis') ?? 0, data.length);
+  const letters = axisLetters(output.length);
+  const [before, inner] = [letters.slice(0, axis), letters.slice(axis, axis + indices.length)];
+  const indexed = freshLetters(1, letters);
+  return byLetters(node, {
+    inputs: [before + indexed + letters.slice(axis + indices.length), inner],
+    outputs: [letters],
+    whole: { [indexed]: INDEXED },
+  });
+};
+
+/** Indices and output have one shape; along other dimensions than the axis the data may be longer. */
+const gatherElements: Rule = (node) => {
+  const data = node.inputs[0]!.shape;
+  const axis = fromFront(int(node, 'axis') ?? 0, data.length);
+  const letters = axisLetters(data.length);
+  return byLetters(node, {
+    inputs: [letters, letters],
+    outputs: [letters],
+    windows: Object.fromEntries(
+      [...letters].map((letter, i) => [
+        letter,
+        (span: Span, input: number): Span => (i === axis && input === 0 ? [0, data[axis]!] : span),
+      ]),
+    ),
+  });
+};
+
+/** `indices: [batch.., free.., k]`, `data: [batch.., indexed k.., rest..]` → `[batch.., free.., rest..]`. */
+const gatherND: Rule = (node) => {
+  const [data, indices, output] = [node.inputs[0]!.shape, node.inputs[1]!.shape, node.outputs[0]!.shape];
+  const batch = int(node, 'batch_dims') ?? 0;
+  const depth = indices.at(-1)!;
+  const letters = axisLetters(output.length);
+  const indexed = freshLetters(depth + 1, letters);
+  const lead = letters.slice(0, indices.length - 1);
+  return byLetters(node, {
+    inputs: [lead.slice(0, batch) + indexed.slice(0, depth) + letters.slice(lead.length), lead + indexed[depth]!],
+    outputs: [letters],
+    whole: { ...wholeAt(indexed, Array(depth).keys(), INDEXED), [indexed[depth]!]: 'one index has several parts' },
+  });
+};
+
+/** Along other dimensions than the axis, if the indices are as long there as the data. */
+const scatterElements: Rule = (node) => {
+  const [data, indices] = [node.inputs[0]!.shape, node.inputs[1]!.shape];
+  const axis = fromFront(int(node, 'axis') ?? 0, data.length);
+  const letters = axisLetters(data.length);
+  const shorter = [...data.keys()].filter((i) => i !== axis && data[i] !== indices[i]);
+  const along = freshLetters(1 + shorter.length, letters);
+  const own = [...letters]
+    .map((letter, i) => (i === axis ? along[0]! : shorter.includes(i) ? along[1 + shorter.indexOf(i)]! : letter))
+    .join('');
+  return byLetters(node, {
+    inputs: [letters, own, own],
+    outputs: [letters],
+    whole: {
+      ...wholeAt(along, [...along].keys(), INDEXED),
+      ...wholeAt(letters, [axis], INDEXED),
+      ...wholeAt(letters, shorter, 'the indices cover only its beginning'),
+    },
+  });
+};
+
+/** The dimension that is added is whole. */
+const oneHot: Rule = (node) => {
+  const rank = node.outputs[0]!.shape.length;
+  const axis = fromFront(int(node, 'axis') ?? -1, rank);
+  const letters = axisLetters(rank);
+  return byLetters(node, {
+    inputs: [letters.slice(0, axis) + letters.slice(axis + 1), '*', '*'],
+    outputs: [letters],
+    whole: wholeAt(letters, [axis], 'its positions are the values that the indices name'),
+  });
+};
+
+/** Bilinear samples at given places: any place of the picture may be asked for. */
+const gridSample: Rule = (node) => {
+  const rank = node.inputs[0]!.shape.length - 2;
+  if (rank > 3) return whole(`sampling ${rank} dimensions is not split`);
+  const [from, to] = ['zyx'.slice(3 - rank), 'dhw'.slice(3 - rank)];
+  return byLetters(node, {
+    inputs: [`nc${from}`, `n${to}p`],
+    outputs: [`nc${to}`],
+    whole: { ...wholeAt(from, [...from].keys(), INDEXED), p: 'one place has several coordinates' },
+  });
+};
+
+export const gatherFamily: Family = {
+  Gather: gather,
+  GatherElements: gatherElements,
+  GatherND: gatherND,
+  GridSample: gridSample,
+  OneHot: oneHot,
+  Scatter: scatterElements,
+  ScatterElements: scatterElements,
+};

@@ -1,0 +1,63 @@
+/** What an operator costs where nothing was measured: arithmetic and memory traffic against round figures of one x86-64 core. */
+import { bytesPerElement } from '../../runtime/dtype.ts';
+import type { Assemble, Compute, Program, Value } from '../ir/program.ts';
+import { isKnown, reads, tensorOf, writes } from '../ir/program.ts';
+import { count } from '../ir/region.ts';
+import { isWhole } from '../operators/rule.ts';
+import { cutsOf } from './cuts.ts';
+
+/** VGG-19's 39 GFLOP take 355 ms on one core of the machine in design §10. */
+const FLOPS = 1.1e11;
+/** Bytes per second through memory. */
+const MEMORY = 8e9;
+/** Seconds to dispatch one operator. */
+const DISPATCH = 3e-6;
+
+/** Elements of a tensor; 1 for each size that only the data decides. */
+const elements = (shape: readonly (number | null)[]): number => shape.reduce<number>((n, size) => n * (size ?? 1), 1);
+
+/** Bytes of a value as its device holds it. */
+export function valueBytes(program: Program, value: Value): number {
+  const { dtype, shape } = tensorOf(program, value.tensor);
+  return (value.region ? count(value.region) : elements(shape)) * (dtype ? bytesPerElement(dtype) : 0);
+}
+
+/** Multiply-adds of the whole operator: the size of its iteration space; its output's elements where that is not known. */
+function operations(imported: Program<'imported'>, origin: string): number {
+  const { cuts, operators } = cutsOf(imported);
+  const cut = cuts.get(origin)!;
+  if (!isWhole(cut)) return Object.values(cut.letters).reduce((product, letter) => product * letter.size, 1);
+  const operator = operators.get(origin)!;
+  return writes(operator).reduce((sum, value) => sum + elements(tensorOf(imported, value.tensor).shape), 0);
+}
+
+/** The share of an operator that one tile of it is, by output elements and addends. */
+function share(program: Program, tile: Compute): number {
+  const output = tile.outputs.find((value) => value !== null);
+  const shape = output ? tensorOf(program, output.tensor).shape : [];
+  if (!output?.region || !isKnown(shape)) return 1;
+  return count(output.region) / Math.max(1, elements(shape)) / (output.partial?.count ?? 1);
+}
+
+/** Estimates seconds on a device of speed 1. */
+export class CostModel {
+  private readonly whole = new Map<string, number>();
+
+  constructor(private readonly imported: Program<'imported'>) {}
+
+  seconds(program: Program, operator: Compute | Assemble): number {
+    const bytes = [...reads(operator), ...writes(operator)].reduce((sum, value) => sum + valueBytes(program, value), 0);
+    return DISPATCH + Math.max(this.arithmetic(program, operator), bytes / MEMORY);
+  }
+
+  private arithmetic(program: Program, operator: Compute | Assemble): number {
+    if (operator.kind === 'assemble') return 0;
+    const { origin } = operator;
+    let whole = this.whole.get(origin);
+    if (whole === undefined) {
+      whole = operations(this.imported, origin);
+      this.whole.set(origin, whole);
+    }
+    return (2 * whole * share(program, operator)) / FLOPS;
+  }
+}

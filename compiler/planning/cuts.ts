@@ -1,0 +1,67 @@
+/** How each operator of an imported program may be cut, and which operators need no device of their own. */
+import { cutOf } from '../operators/index.ts';
+import { type Cut, isWhole, type Node, type Operand, type Whole } from '../operators/rule.ts';
+import { constantOf } from '../onnx/weights.ts';
+import { type Compute, isKnown, type Literal, type Program, tensorOf, type Value } from '../ir/program.ts';
+
+const computes = (program: Program<'imported'>): Compute[] =>
+  program.operators.filter((operator) => operator.kind === 'compute');
+
+function operand(program: Program, value: Value | Literal | null): Operand | null | undefined {
+  if (value === null) return null;
+  if (value.kind === 'literal') return undefined;
+  const tensor = tensorOf(program, value.tensor);
+  if (!isKnown(tensor.shape) || tensor.dtype === null) return undefined;
+  const constant = tensor.role === 'weight' ? constantOf(tensor) : undefined;
+  return { tensor, shape: tensor.shape, ...(constant ? { constant } : {}) };
+}
+
+/** How this operator may be cut. */
+function cut(program: Program<'imported'>, operator: Compute): Cut | Whole {
+  const inputs = operator.inputs.map((input) => operand(program, input));
+  const outputs = operator.outputs.map((output) => operand(program, output));
+  if (operator.captures.length > 0) return { whole: 'its subgraphs use outer values' };
+  if (inputs.includes(undefined) || outputs.includes(undefined)) return { whole: 'a shape depends on the data' };
+  const node: Node = {
+    name: operator.origin,
+    type: operator.type,
+    opset: program.opsets[operator.domain] ?? 1,
+    attributes: operator.attributes,
+    inputs: inputs as (Operand | null)[],
+    outputs: outputs as (Operand | null)[],
+  };
+  return cutOf(node, operator.domain);
+}
+
+export interface Cuts {
+  /** Imported operators in topological order, by unique name. */
+  readonly operators: ReadonlyMap<string, Compute>;
+  readonly cuts: ReadonlyMap<string, Cut | Whole>;
+  /** Operators that only weights decide: every device computes what it needs of them itself, plans do not name them. */
+  readonly constants: ReadonlySet<string>;
+}
+
+const known = new WeakMap<Program<'imported'>, Cuts>();
+
+/** Computed once a program. */
+export function cutsOf(program: Program<'imported'>): Cuts {
+  const found = known.get(program);
+  if (found) return found;
+  const operators = new Map(computes(program).map((operator) => [operator.origin, operator]));
+  const constants = new Set<string>();
+  const varying = new Set(program.inputs);
+  for (const operator of operators.values()) {
+    const used = [...operator.inputs.filter((input) => input?.kind === 'value'), ...operator.captures];
+    const random = /^(Random|Bernoulli|Multinomial)/.test(operator.type);
+    if (!random && !used.some((value) => varying.has(value.tensor))) constants.add(operator.origin);
+    else for (const output of operator.outputs) if (output) varying.add(output.tensor);
+  }
+  const cuts = new Map([...operators.values()].map((operator) => [operator.origin, cut(program, operator)]));
+  const result = { operators, cuts, constants };
+  known.set(program, result);
+  return result;
+}
+
+/** Letters an output region can be cut along; empty for a whole operator. */
+export const isCuttable = (cut: Cut | Whole): cut is Cut =>
+  !isWhole(cut) && Object.values(cut.letters).some((letter) => letter.kind !== 'whole');

@@ -1,0 +1,39 @@
+/** Cuts the model between layers: what comes before a node on one device, the rest on the next. */
+import type { Compute, Program } from '../../ir/program.ts';
+import { cutsOf } from '../cuts.ts';
+import { type Policy, policyError } from './policy.ts';
+
+/** The operator of this name, or the one that makes the tensor of this name. */
+function find(operators: readonly Compute[], wanted: string): number {
+  const byName = operators.findIndex(({ origin }) => origin === wanted);
+  return byName >= 0 ? byName : operators.findIndex(({ outputs }) => outputs.some((output) => output?.tensor === wanted));
+}
+
+/** Operators in topological order, split before each of the named ones. */
+function stagesOf(program: Program<'imported'>, argument: string): Compute[][] {
+  const { operators, constants } = cutsOf(program);
+  const planned = [...operators.values()].filter(({ origin }) => !constants.has(origin));
+  const positions = argument.split(',').map((name) => {
+    const position = find(planned, name);
+    if (position >= 0) return position;
+    throw policyError(`cut:${argument}`, `no operator or tensor "${name}"`, '`shardonnx inspect` lists the cut points');
+  });
+  const borders = [0, ...positions.sort((a, b) => a - b), planned.length];
+  return borders.slice(1).map((end, i) => planned.slice(borders[i], end));
+}
+
+export const cut: Policy = {
+  name: 'cut',
+  argument: 'NODE[,NODE…]',
+  summary: 'before the node on the first device, the rest on the next',
+  plan(program, cluster, argument) {
+    const stages = stagesOf(program, argument);
+    if (stages.length > cluster.devices.length) {
+      const message = `${stages.length} stages for ${cluster.devices.length} devices`;
+      throw policyError(`cut:${argument}`, message, 'name fewer nodes or add devices');
+    }
+    return Object.fromEntries(
+      stages.flatMap((stage, i) => stage.map(({ origin }) => [origin, cluster.devices[i]!.name] as const)),
+    );
+  },
+};

@@ -1,0 +1,17 @@
+/** A policy makes a plan: one small file each, all behind this interface. */
+import type { Cluster } from '../../cluster/cluster.ts';
+import { CompileError } from '../../error.ts';
+import type { Program } from '../../ir/program.ts';
+import type { Plan } from '../plan.ts';
+
+export interface Policy {
+  readonly name: string;
+  /** What follows the name and a colon, e.g. `DEVICE`; none if undefined. */
+  readonly argument?: string;
+  readonly summary: string;
+  /** Parts of every operator that is not constant. @throws policy */
+  readonly plan: (program: Program<'imported'>, cluster: Cluster, argument: string) => Plan['operators'];
+}
+
+export const policyError = (policy: string, message: string, hint: string): CompileError =>
+  new CompileError('policy', message, { at: [`policy ${policy}`], hint });

@@ -1,0 +1,136 @@
+/**
+ * Shares every operator's rows in proportion to device speed; operators without rows are shared along the axis that moves the
+ * fewest bytes. Halos are exchanged or recomputed, whichever moves fewer bytes (halo.ts).
+ */
+import type { Cluster } from '../../cluster/cluster.ts';
+import type { Compute, Program } from '../../ir/program.ts';
+import { formatRegion, type Region, type Span } from '../../ir/region.ts';
+import { type Cut, isWhole, type LetterKind, type Spans } from '../../operators/rule.ts';
+import { tensorOf } from '../../ir/program.ts';
+import { cutsOf } from '../cuts.ts';
+import type { Plan, PlanPart } from '../plan.ts';
+import { outputRegion, primaryLetters, wholeSpans } from '../resolve.ts';
+import { recomputeHalos } from './halo.ts';
+import { Holdings } from './holdings.ts';
+import type { Policy } from './policy.ts';
+
+/** One operator's share of one device while planning. */
+export interface Share {
+  readonly device: string;
+  /** null: the operator runs whole. */
+  readonly spans: Spans | null;
+}
+export interface Sharing {
+  readonly operator: Compute;
+  readonly cut: Cut | null;
+  readonly shares: readonly Share[];
+  /** The reduce letter that is cut, if one is. */
+  readonly reduced?: string | undefined;
+}
+
+/** Dimensions in the order they are tried: rows and what follows them, then channels, then the batch. */
+function preference(rank: number): number[] {
+  const dimensions = Array.from({ length: rank }, (_, i) => i);
+  if (rank >= 4) return [...dimensions.slice(2), 1, 0];
+  return rank === 3 ? [1, 2, 0] : dimensions;
+}
+
+/** Where a letter is cut so that every device gets its speed's share; devices without one are left out. */
+function spansBySpeed(cluster: Cluster, size: number, step: number): { device: string; span: Span }[] {
+  const total = cluster.devices.reduce((sum, { speed }) => sum + speed, 0);
+  let sum = 0;
+  let begin = 0;
+  return cluster.devices.flatMap(({ name, speed }) => {
+    sum += speed;
+    const end = Math.min(size, Math.round(((size / step) * sum) / total) * step);
+    const span: Span = [begin, end];
+    begin = Math.max(begin, end);
+    return span[0] < span[1] ? [{ device: name, span }] : [];
+  });
+}
+
+class SpatialPlanner {
+  private readonly holdings: Holdings;
+  private readonly sharings: Sharing[] = [];
+
+  constructor(
+    private readonly program: Program<'imported'>,
+    private readonly cluster: Cluster,
+  ) {
+    this.holdings = new Holdings(program, cluster.inputs);
+  }
+
+  plan(): Sharing[] {
+    const { operators, cuts, constants } = cutsOf(this.program);
+    for (const operator of operators.values()) {
+      if (constants.has(operator.origin)) continue;
+      const found = cuts.get(operator.origin)!;
+      const sharing = this.share(operator, isWhole(found) ? null : found);
+      this.holdings.add(sharing);
+      this.sharings.push(sharing);
+    }
+    return this.sharings;
+  }
+
+  private share(operator: Compute, cut: Cut | null): Sharing {
+    const candidates = cut ? this.candidates(operator, cut) : [];
+    if (candidates.length === 0) return this.wholeOnOne(operator, cut);
+    const costs = candidates.map((candidate) => this.holdings.missingBytes(candidate));
+    return candidates[costs.indexOf(Math.min(...costs))]!;
+  }
+
+  /** One candidate a letter, rows first; letters too short to give every device a share only if no other is there. */
+  private candidates(operator: Compute, cut: Cut): Sharing[] {
+    const primary = primaryLetters(cut);
+    const order = preference(primary.length).map((i) => primary[i]!);
+    const reduced = Object.keys(cut.letters).filter((letter) => cut.letters[letter]!.kind === 'reduce');
+    const kinds: readonly LetterKind[] = ['free', 'window', 'reduce'];
+    const all = [...order, ...reduced].flatMap((letter): Sharing[] => {
+      const { kind, size, step = 1 } = cut.letters[letter]!;
+      const parts = kinds.includes(kind) ? spansBySpeed(this.cluster, size, step) : [];
+      if (parts.length < Math.min(2, this.cluster.devices.length)) return [];
+      const shares = parts.map(({ device, span }) => ({ device, spans: { ...wholeSpans(cut), [letter]: span } }));
+      return [{ operator, cut, shares, reduced: kind === 'reduce' ? letter : undefined }];
+    });
+    const full = all.filter(({ shares }) => shares.length === this.cluster.devices.length);
+    return full.length > 0 ? full : all;
+  }
+
+  /** On the device that lacks the fewest bytes of its inputs; the fastest of several. */
+  private wholeOnOne(operator: Compute, cut: Cut | null): Sharing {
+    const options = this.cluster.devices.toSorted((a, b) => b.speed - a.speed).map(({ name }): Sharing => {
+      const share = { device: name, spans: cut ? wholeSpans(cut) : null };
+      return { operator, cut, shares: [share] };
+    });
+    const costs = options.map((option) => this.holdings.missingBytes(option));
+    return options[costs.indexOf(Math.min(...costs))]!;
+  }
+}
+
+function planPart(program: Program, sharing: Sharing, { device, spans }: Share): PlanPart {
+  const { cut, operator, reduced } = sharing;
+  if (!cut || !spans) return { device };
+  const index = operator.outputs.findIndex((output) => output !== null);
+  const { shape } = tensorOf(program, operator.outputs[index]!.tensor);
+  const region: Region = outputRegion(cut, index, spans);
+  const text = formatRegion(region, shape);
+  return {
+    device,
+    ...(/\d/.test(text) ? { region: text } : {}),
+    ...(reduced ? { reduce: { [reduced]: spans[reduced]!.join(':') } } : {}),
+  };
+}
+
+export const spatial: Policy = {
+  name: 'spatial',
+  summary: 'rows shared in proportion to speed, halos exchanged or recomputed',
+  plan(program, cluster) {
+    const sharings = recomputeHalos(program, cluster, new SpatialPlanner(program, cluster).plan());
+    const entries = sharings.map((sharing): [string, Plan['operators'][string]] => {
+      const parts = sharing.shares.map((share) => planPart(program, sharing, share));
+      const [only] = parts;
+      return [sharing.operator.origin, parts.length === 1 && !only!.region && !only!.reduce ? only!.device : parts];
+    });
+    return Object.fromEntries(entries);
+  },
+};

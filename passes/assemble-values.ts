@@ -1,0 +1,173 @@
+/**
+ * Makes every value that is read exist as such: what a device lacks is cropped where it was computed, and joined (or summed)
+ * where it is read. Nothing is fetched twice by one device.
+ *
+ *     a: %h[:,:,0:4,:] = Conv(…)
+ *     b: %h[:,:,4:8,:] = Conv(…)
+ *     a: %y[:,:,0:4,:] = Conv(%h[:,:,0:5,:], %w) ; conv2
+ *
+ *     b: %h[:,:,4:5,:] = assemble(%h[:,:,4:8,:]) ; conv2
+ *     a: %h[:,:,0:5,:] = assemble(%h[:,:,0:4,:], %h[:,:,4:5,:]) ; conv2
+ *     a: %y[:,:,0:4,:] = Conv(%h[:,:,0:5,:], %w) ; conv2
+ */
+import type { Operator, Program, Value } from '../compiler/ir/program.ts';
+import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
+import { count, equalRegions, intersect, isEmpty, type Region, subtract, subtractAll } from '../compiler/ir/region.ts';
+import type { Pass } from '../compiler/pass.ts';
+
+interface Piece {
+  readonly device: string;
+  readonly value: Value;
+}
+
+const at = (device: string, name: string) => `${device} ${name}`;
+
+/** `map`'s list at `key`, made if missing. */
+function listAt<T>(map: Map<string, T[]>, key: string): T[] {
+  const list = map.get(key) ?? [];
+  map.set(key, list);
+  return list;
+}
+
+/** Bigger overlap with `region` first. */
+const byOverlap =
+  (region: Region) =>
+  (a: Value, b: Value): number =>
+    count(intersect(b.region!, region)) - count(intersect(a.region!, region));
+
+class Assembler {
+  readonly operators: Operator[] = [];
+  /** What operators of the split program and the model's inputs make, by tensor. */
+  private readonly pieces = new Map<string, Piece[]>();
+  /** Regions each device reads of each tensor. */
+  private readonly needs = new Map<string, Region[]>();
+  /** Complete values each device has or can read from another as such, by device and tensor. */
+  private readonly held = new Map<string, Value[]>();
+  private readonly made = new Set<string>();
+
+  constructor(private readonly program: Program<'split'>) {
+    const { inputs, outputs } = program.placement!;
+    for (const name of program.inputs) this.addPiece(inputs, wholeValue(tensorOf(program, name)));
+    for (const operator of program.operators) {
+      for (const value of writes(operator)) this.addPiece(operator.device!, value);
+      for (const value of reads(operator)) this.addNeed(operator.device!, value);
+    }
+    for (const name of program.outputs) this.addNeed(outputs, wholeValue(tensorOf(program, name)));
+  }
+
+  private addPiece(device: string, value: Value): void {
+    listAt(this.pieces, value.tensor).push({ device, value });
+    this.made.add(at(device, valueKey(value)));
+  }
+
+  private addNeed(device: string, value: Value): void {
+    if (value.region) listAt(this.needs, at(device, value.tensor)).push(value.region);
+  }
+
+  run(): Operator[] {
+    for (const operator of this.program.operators) {
+      for (const value of reads(operator)) this.provide(operator.device!, value, operator.origin);
+      this.operators.push(operator);
+    }
+    for (const name of this.program.outputs) {
+      this.provide(this.program.placement!.outputs, wholeValue(tensorOf(this.program, name)), name);
+    }
+    return this.operators;
+  }
+
+  /** Makes `value` readable on `device`: as such, or by an assemble operator there. */
+  private provide(device: string, value: Value, origin: string): void {
+    const { region } = value;
+    const { role } = tensorOf(this.program, value.tensor);
+    if (role === 'weight' || !region || this.made.has(at(device, valueKey(value)))) return;
+    const held = this.gather(device, value.tensor, origin);
+    if (held.some((other) => equalRegions(other.region!, region)) || isEmpty(region)) return;
+    this.assemble(device, value, this.cover(held, region), origin);
+    held.push(value);
+  }
+
+  private assemble(device: string, output: Value, inputs: readonly Value[], origin: string): void {
+    const name = at(device, valueKey(output));
+    if (this.made.has(name)) return;
+    this.made.add(name);
+    this.operators.push({ kind: 'assemble', device, inputs, output, origin });
+  }
+
+  /** The fewest of `held` that cover `region`, biggest overlap first. */
+  private cover(held: readonly Value[], region: Region): Value[] {
+    const chosen: Value[] = [];
+    let rest = [region];
+    for (const value of held.toSorted(byOverlap(region))) {
+      const left = rest.flatMap((r) => subtract(r, value.region!));
+      if (left.length !== rest.length || left.some((r, i) => !equalRegions(r, rest[i]!))) chosen.push(value);
+      rest = left;
+      if (rest.length === 0) return chosen;
+    }
+    throw new Error(`nothing covers a region of ${held[0]?.tensor}`);
+  }
+
+  /** Everything `device` reads of a tensor: what it computes itself, and what it lacks from the others, biggest need first. */
+  private gather(device: string, tensor: string, origin: string): Value[] {
+    const known = this.held.get(at(device, tensor));
+    if (known) return known;
+    const pieces = this.pieces.get(tensor) ?? [];
+    const complete = pieces.filter(({ value }) => !value.partial);
+    const held = complete.filter((piece) => piece.device === device).map((piece) => piece.value);
+    this.held.set(at(device, tensor), held);
+    for (const need of listAt(this.needs, at(device, tensor)).toSorted((a, b) => count(b) - count(a))) {
+      const missing = subtractAll(need, held.map((value) => value.region!));
+      for (const box of missing) held.push(...this.fetch(device, pieces, box, origin));
+    }
+    return held;
+  }
+
+  /** Disjoint complete values that fill `box`, cropped where they were computed; sums made on `device`. */
+  private fetch(device: string, pieces: readonly Piece[], box: Region, origin: string): Value[] {
+    const fetched: Value[] = [];
+    let rest = [box];
+    const complete = pieces.filter((piece) => !piece.value.partial && piece.device !== device);
+    for (const piece of complete.toSorted((a, b) => byOverlap(box)(a.value, b.value))) {
+      for (const part of rest.map((r) => intersect(r, piece.value.region!))) {
+        if (!isEmpty(part)) fetched.push(this.crop(piece, part, origin));
+      }
+      rest = rest.flatMap((r) => subtract(r, piece.value.region!));
+    }
+    for (const first of pieces.filter(({ value }) => value.partial?.index === 0)) {
+      for (const part of rest.map((r) => intersect(r, first.value.region!))) {
+        if (!isEmpty(part)) fetched.push(this.combine(device, pieces, first.value, part, origin));
+      }
+      rest = rest.flatMap((r) => subtract(r, first.value.region!));
+    }
+    if (rest.length > 0) throw new Error(`nobody computes a region of ${pieces[0]?.value.tensor}`);
+    return fetched;
+  }
+
+  /** `region` of a piece, as a value on the piece's device. */
+  private crop(piece: Piece, region: Region, origin: string): Value {
+    if (equalRegions(piece.value.region!, region)) return piece.value;
+    const value = { ...piece.value, region };
+    this.assemble(piece.device, value, [piece.value], origin);
+    return value;
+  }
+
+  /** `region` of a value that several devices hold addends of, combined on `device`. */
+  private combine(device: string, pieces: readonly Piece[], first: Value, region: Region, origin: string): Value {
+    const group = pieces.filter(({ value }) => value.partial && equalRegions(value.region!, first.region!));
+    const addends = Array.from({ length: first.partial!.count }, (_, index) => {
+      const same = group.filter(({ value }) => value.partial!.index === index);
+      return this.crop(same.find((piece) => piece.device === device) ?? same[0]!, region, origin);
+    });
+    const { partial: _, ...complete } = first;
+    const value: Value = { ...complete, region };
+    this.assemble(device, value, addends, origin);
+    return value;
+  }
+}
+
+export const assembleValues: Pass<'split', 'assembled'> = {
+  name: 'assemble-values',
+  from: 'split',
+  to: 'assembled',
+  run: (program) => ({ ...program, stage: 'assembled', operators: new Assembler(program).run() }),
+};
+

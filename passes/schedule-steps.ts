@@ -1,0 +1,135 @@
+/** Orders each device's operators into steps: what others wait for first, then what hides the wait, then the wait. */
+import type { Assemble, Compute, Operator, Program, Receive, Send, Value } from '../compiler/ir/program.ts';
+import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
+import type { Segment, Step } from '../compiler/planning/schedule.ts';
+
+type Work = Compute | Assemble;
+
+/** One device's operators and how they depend on each other. */
+class DeviceOrder {
+  private readonly pending: Set<Operator>;
+  private readonly makers = new Map<string, Operator>();
+  private readonly makersOf = new Map<Operator, readonly Operator[]>();
+  /** In the order they will run. */
+  readonly groups: (readonly Work[] | Send | Receive)[] = [];
+
+  constructor(operators: readonly Operator[]) {
+    this.pending = new Set(operators);
+    for (const operator of operators) {
+      const makers = reads(operator).flatMap((value) => this.makers.get(valueKey(value)) ?? []);
+      this.makersOf.set(operator, makers);
+      for (const value of writes(operator)) this.makers.set(valueKey(value), operator);
+    }
+  }
+
+  run(): void {
+    while (this.pending.size > 0) {
+      const blocked = this.blocked();
+      const free = [...this.pending].filter((operator) => !blocked.has(operator));
+      const sends = free.filter((operator) => operator.kind === 'send');
+      const work = free.filter((operator) => operator.kind === 'compute' || operator.kind === 'assemble');
+      if (sends.length > 0) {
+        this.work(this.needed(sends, work));
+        for (const send of sends) this.take(send);
+      } else if (work.length > 0) {
+        this.work(work);
+      } else {
+        this.wait(blocked);
+      }
+    }
+  }
+
+  private take(operator: Send | Receive): void {
+    this.pending.delete(operator);
+    this.groups.push(operator);
+  }
+
+  private work(operators: readonly Work[]): void {
+    if (operators.length === 0) return;
+    for (const operator of operators) this.pending.delete(operator);
+    this.groups.push(operators);
+  }
+
+  /** Pending operators that cannot run before a pending receive; receives themselves included. */
+  private blocked(): Set<Operator> {
+    const blocked = new Set<Operator>();
+    // The list is in topological order: makers come first.
+    for (const operator of this.pending) {
+      const waits = operator.kind === 'receive' || this.makersOf.get(operator)!.some((maker) => blocked.has(maker));
+      if (waits) blocked.add(operator);
+    }
+    return blocked;
+  }
+
+  /** Those of `work` that the sends need, in order. */
+  private needed(sends: readonly Send[], work: readonly Work[]): Work[] {
+    const needed = new Set<Operator>();
+    const visit = (operator: Operator) => {
+      if (!this.pending.has(operator) || needed.has(operator)) return;
+      needed.add(operator);
+      this.makersOf.get(operator)!.forEach(visit);
+    };
+    sends.forEach(visit);
+    return work.filter((operator) => needed.has(operator));
+  }
+
+  /** Receives what the first blocked operator lacks; anything left over at the end is received too. */
+  private wait(blocked: ReadonlySet<Operator>): void {
+    const first = [...blocked].find((operator) => operator.kind !== 'receive');
+    const wanted = new Set<Operator>();
+    const visit = (operator: Operator) => {
+      if (!blocked.has(operator) || wanted.has(operator)) return;
+      wanted.add(operator);
+      this.makersOf.get(operator)!.forEach(visit);
+    };
+    if (first) visit(first);
+    for (const operator of blocked) {
+      if (operator.kind === 'receive' && (!first || wanted.has(operator))) this.take(operator);
+    }
+  }
+}
+
+/** Adds to each run of operators what crosses its borders. */
+function toSteps(program: Program<'linked'>, device: string, groups: DeviceOrder['groups']): Step[] {
+  const wanted =
+    device === program.placement!.outputs ? program.outputs.map((name) => valueKey(wholeValue(tensorOf(program, name)))) : [];
+  /** Last group that reads a value. */
+  const lastRead = new Map<string, number>(wanted.map((key) => [key, groups.length]));
+  const membersOf = (group: (typeof groups)[number]): readonly Operator[] => ('kind' in group ? [group] : group);
+  for (const [i, group] of groups.entries()) {
+    for (const operator of membersOf(group)) {
+      for (const value of reads(operator)) {
+        const key = valueKey(value);
+        lastRead.set(key, Math.max(i, lastRead.get(key) ?? 0));
+      }
+    }
+  }
+  let index = 0;
+  return groups.map((group, i): Step => {
+    if ('kind' in group) {
+      const { channel, value } = group;
+      return group.kind === 'send'
+        ? { kind: 'send', channel, value, to: group.to }
+        : { kind: 'receive', channel, value, from: group.from };
+    }
+    const made = new Map(group.flatMap(writes).map((value) => [valueKey(value), value]));
+    const read = new Map<string, Value>();
+    for (const value of group.flatMap(reads)) {
+      const key = valueKey(value);
+      if (!made.has(key) && tensorOf(program, value.tensor).role !== 'weight') read.set(key, value);
+    }
+    const outputs = [...made].filter(([key]) => (lastRead.get(key) ?? -1) > i).map(([, value]) => value);
+    return { kind: 'segment', index: index++, operators: group, inputs: [...read.values()], outputs } satisfies Segment;
+  });
+}
+
+/** The steps of every device, in the cluster's order. Sends never block, so any order that respects dependences ends. */
+export function scheduleSteps(program: Program<'linked'>, devices: readonly string[]): Map<string, readonly Step[]> {
+  return new Map(
+    devices.map((device) => {
+      const order = new DeviceOrder(program.operators.filter((operator) => operator.device === device));
+      order.run();
+      return [device, toSteps(program, device, order.groups)];
+    }),
+  );
+}

@@ -1,0 +1,102 @@
+/**
+ * Splits every operator into the tiles its plan names, with the exact regions each tile reads.
+ *
+ *     %h = Conv(%x, %w) ; conv1
+ *
+ *     a: %h[:,:,0:4,:] = Conv(%x[:,:,0:5,:], %w) ; conv1
+ *     b: %h[:,:,4:8,:] = Conv(%x[:,:,3:8,:], %w) ; conv1
+ *
+ * Operators that only weights decide are computed on every device that reads them, as far as it reads them.
+ */
+import type { Compute, Operator, Program, Value } from '../compiler/ir/program.ts';
+import { isKnown, tensorOf, wholeValue } from '../compiler/ir/program.ts';
+import { hull, type Region, wholeRegion } from '../compiler/ir/region.ts';
+import { type Cut, isWhole, isWholeSpan } from '../compiler/operators/rule.ts';
+import type { Pass } from '../compiler/pass.ts';
+import { cutsOf, isCuttable } from '../compiler/planning/cuts.ts';
+import { alignedSpans, outputRegion, type ResolvedPart, resolvePlan } from '../compiler/planning/resolve.ts';
+
+/** The operator on one part, as the plan resolved it. */
+export function tileOf(program: Program<'imported'>, operator: Compute, cut: Cut | null, part: ResolvedPart): Compute {
+  const { device, spans, partial } = part;
+  const whole = (value: Value) => wholeValue(tensorOf(program, value.tensor));
+  const uncut = !cut || !spans || Object.entries(spans).every(([letter, span]) => isWholeSpan(cut, letter, span));
+  if (uncut) return { ...operator, device };
+  const tile = cut.tile(spans);
+  const inputs = operator.inputs.map((input, i) => {
+    const read = tile.inputs[i] ?? null;
+    if (read === null) return null;
+    return 'kind' in read ? read : { ...whole(input as Value), region: read };
+  });
+  const outputs = operator.outputs.map((output, i) =>
+    output === null ? null : { ...whole(output), region: outputRegion(cut, i, spans), ...(partial ? { partial } : {}) },
+  );
+  return {
+    ...operator,
+    device,
+    inputs,
+    outputs,
+    attributes: { ...operator.attributes, ...tile.attributes },
+    ...(tile.crop ? { crop: tile.crop } : {}),
+    ...(tile.scale === undefined ? {} : { scale: tile.scale }),
+  };
+}
+
+/** What devices read of each tensor so far. */
+class Needs {
+  private readonly byTensor = new Map<string, Map<string, (Region | null)[]>>();
+
+  add(device: string, value: Value): void {
+    const devices = this.byTensor.get(value.tensor) ?? new Map<string, (Region | null)[]>();
+    const regions = devices.get(device) ?? [];
+    regions.push(value.region);
+    devices.set(device, regions);
+    this.byTensor.set(value.tensor, devices);
+  }
+
+  of(tensor: string): ReadonlyMap<string, readonly (Region | null)[]> {
+    return this.byTensor.get(tensor) ?? new Map();
+  }
+}
+
+/** One part a device that reads a constant operator: the hull of what it reads, at legal cuts, or the whole. */
+function partsOnDemand(program: Program<'imported'>, operator: Compute, cut: Cut | null, needs: Needs): ResolvedPart[] {
+  const outputs = operator.outputs.filter((output) => output !== null);
+  const devices = new Set(outputs.flatMap((output) => [...needs.of(output.tensor).keys()]));
+  return [...devices].map((device): ResolvedPart => {
+    if (!cut) return { device, spans: null };
+    const primary = outputs[0]!;
+    const regions = needs.of(primary.tensor).get(device) ?? [];
+    const shape = tensorOf(program, primary.tensor).shape;
+    const all = isKnown(shape) ? wholeRegion(shape) : [];
+    const alone = outputs.slice(1).every((output) => !needs.of(output.tensor).has(device));
+    const read = alone && regions.length > 0 ? hull(regions.map((region) => region ?? all)) : all;
+    return { device, spans: alignedSpans(cut, read) };
+  });
+}
+
+export const splitOperators: Pass<'imported', 'split'> = {
+  name: 'split-operators',
+  from: 'imported',
+  to: 'split',
+  run(program, { cluster, plan }) {
+    const resolved = resolvePlan(program, cluster, plan!);
+    const { operators, cuts } = cutsOf(program);
+    const needs = new Needs();
+    for (const name of program.outputs) needs.add(cluster.outputs, wholeValue(tensorOf(program, name)));
+    // Backwards, so that everything that reads a constant operator is known when it comes.
+    const split: Operator[] = [];
+    for (const operator of [...operators.values()].reverse()) {
+      const found = cuts.get(operator.origin)!;
+      const cut = isWhole(found) || !isCuttable(found) ? null : found;
+      const parts = resolved.get(operator.origin) ?? partsOnDemand(program, operator, cut, needs);
+      const tiles = parts.map((part) => tileOf(program, operator, cut, part));
+      for (const tile of tiles) {
+        for (const input of tile.inputs) if (input?.kind === 'value') needs.add(tile.device!, input);
+        for (const value of tile.captures) needs.add(tile.device!, value);
+      }
+      split.push(...tiles.reverse());
+    }
+    return { ...program, stage: 'split', placement: { inputs: cluster.inputs, outputs: cluster.outputs }, operators: split.reverse() };
+  },
+};

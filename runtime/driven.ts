@@ -1,0 +1,87 @@
+/** A device driven by a parent process on the same machine: `main.js --ipc`. */
+import { type DeviceOptions, type OpenDevice, openDevice } from './device.ts';
+import { ShardonnxError } from './error.ts';
+import { type FromDevice, isToDevice, now, plainError, plainTensors, type ToDevice } from './ipc.ts';
+import { zeromqTransport } from './zeromq-transport.ts';
+
+/** Resolves when the parent has stopped the device; ends the process when the parent is gone. */
+export async function driven(options: Omit<DeviceOptions, 'transport' | 'onFailure'>, listen: string): Promise<void> {
+  // Ctrl-C reaches the whole process group; the parent decides.
+  process.on('SIGINT', () => {});
+  process.on('disconnect', () => process.exit(1));
+  try {
+    await drive(options, listen);
+  } catch (error) {
+    await tell({ type: 'error', error: plainError(error) });
+    process.exitCode = 1;
+  }
+  process.removeAllListeners('disconnect');
+  process.disconnect?.();
+}
+
+async function drive(options: Omit<DeviceOptions, 'transport' | 'onFailure'>, listen: string): Promise<void> {
+  const peers = new Promise<Readonly<Record<string, string>>>((resolve) => {
+    hear((message) => message.type === 'peers' && resolve(message.endpoints));
+  });
+  let fail: (error: unknown) => void = () => {};
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failure.catch(() => {});
+  const transport = zeromqTransport({
+    listen,
+    peers: (endpoint) => {
+      void tell({ type: 'listening', endpoint });
+      return peers;
+    },
+  });
+  const device = await openDevice({ ...options, transport, onFailure: (_, error) => fail(error) });
+  process.on('SIGTERM', () => void device.close());
+  hear((message) => {
+    void obey(device, message).catch(fail);
+  });
+  const { outputDevice, inputDevice } = device.manifest;
+  if (device.manifest.device === outputDevice && inputDevice !== outputDevice) void pass(device);
+  await tell({ type: 'ready' });
+  await Promise.race([device.stopped, failure]).finally(() => device.close());
+}
+
+async function obey(device: OpenDevice, message: ToDevice): Promise<void> {
+  switch (message.type) {
+    case 'infer': {
+      const began = now();
+      const outputs = await device.infer(message.inputs);
+      await tell({ type: 'result', outputs: plainTensors(outputs), began, ended: now() });
+      break;
+    }
+    case 'stats':
+      await tell({ type: 'stats', stats: device.stats() });
+      break;
+    case 'stop':
+      await device.close();
+      break;
+    case 'peers':
+      break;
+    default:
+      message satisfies never;
+  }
+}
+
+async function pass(device: OpenDevice): Promise<void> {
+  for await (const { outputs } of device.results()) {
+    const ended = now();
+    await tell({ type: 'result', outputs: plainTensors(outputs), began: ended, ended });
+  }
+}
+
+function hear(listener: (message: ToDevice) => void): void {
+  process.on('message', (message) => {
+    if (isToDevice(message)) listener(message);
+  });
+}
+
+/** Resolves when the message has left this process. */
+function tell(message: FromDevice): Promise<void> {
+  if (!process.send) throw new ShardonnxError('no-parent', '--ipc is for a parent process that drives this device');
+  return new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()));
+}

@@ -1,0 +1,32 @@
+/** The errors of devices working together, one function an error. */
+import { ShardonnxError } from './error.ts';
+
+export const seconds = (count: number): string => `${Number(count.toFixed(1))} s`;
+
+/** @param where e.g. `at tcp://10.0.0.2:7000` or `to connect to tcp://0.0.0.0:7000` */
+export const peerMissing = (device: string, peers: readonly string[], where: string, waited: number) =>
+  new ShardonnxError('peer-missing', `${device} waited ${seconds(waited)} for ${peers.join(', ')} ${where}`, {
+    hint: `start ${peers.join(', ')}, or check addresses and firewall; --connect-timeout waits longer`,
+  });
+
+export const peerLost = (device: string, peer: string, why: string) =>
+  new ShardonnxError('peer-lost', `${device} lost ${peer}: ${why}`, { hint: `look at the output of ${peer}` });
+
+/** @param peer where it failed, which need not be a direct neighbour */
+export const peerFailed = (peer: string, code: string, message: string) =>
+  new ShardonnxError('peer-failed', `${peer} failed: ${code}: ${message}`, {
+    hint: `look at the output of ${peer}`,
+  });
+
+export const receiveTimeout = (device: string, peer: string, channel: number, tensor: string, waited: number) =>
+  new ShardonnxError('receive-timeout', `${device} waited ${seconds(waited)} for ${tensor} from ${peer}`, {
+    at: [`channel ${channel}`],
+    hint: `--timeout waits longer; look at the output of ${peer}`,
+  });
+
+export const badFrame = (device: string, from: string, reason: string) =>
+  new ShardonnxError('bad-frame', `${from} sent ${device} what is no frame of this build: ${reason}`, {
+    hint: 'use bundles of one build; if they are, something else speaks on that connection',
+  });
+
+export const stopped = (device: string) => new ShardonnxError('stopped', `${device} was stopped`);

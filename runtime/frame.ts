@@ -1,0 +1,208 @@
+/**
+ * What travels between two devices. A frame is two message parts: a header of fixed layout (little-endian) and a payload.
+ *
+ *     0  'S' 'X'      4  inference, 48 bit     10 dtype (ONNX number)   12 channel, 32 bit
+ *     2  protocol     16 dims, 32 bit each     11 rank
+ *     3  kind
+ *
+ * `hello` and `reject` keep this layout in every protocol version, so that a mismatch can be told.
+ */
+import { bytesPerElement, dtypeOfOnnxNumber, onnxNumber } from './dtype.ts';
+import type { Tensor } from './program.ts';
+import { bytesOf, elements, tensorOver } from './tensor.ts';
+
+export const PROTOCOL = 1;
+
+export interface TensorFrame {
+  readonly kind: 'tensor';
+  readonly inference: number;
+  readonly channel: number;
+  readonly tensor: Tensor;
+}
+
+/** `device` failed, in one inference or (null) for good. */
+export interface AbortFrame {
+  readonly kind: 'abort';
+  readonly inference: number | null;
+  readonly device: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** First on every connection, in both directions. */
+export interface HelloFrame {
+  readonly kind: 'hello';
+  readonly protocol: number;
+  readonly build: string;
+  readonly device: string;
+}
+
+/** The answer to a hello that does not fit. */
+export interface RejectFrame {
+  readonly kind: 'reject';
+  readonly code: string;
+  readonly message: string;
+}
+
+export type Frame =
+  | HelloFrame
+  | RejectFrame
+  | TensorFrame
+  | AbortFrame
+  /** The holder of the inputs starts an inference; a device has finished its share of it. */
+  | { readonly kind: 'start' | 'done'; readonly inference: number }
+  /** The sender stops in good order; nothing, only to see whether the peer can be reached. */
+  | { readonly kind: 'bye' | 'ping' };
+
+/** Bytes that are no frame. `inference` where the header still told it. */
+export interface Malformed {
+  readonly kind: 'malformed';
+  readonly reason: string;
+  readonly inference: number | null;
+}
+
+const KINDS = ['hello', 'reject', 'start', 'done', 'tensor', 'abort', 'bye', 'ping'] as const;
+const HEADER = 16;
+const MAX_RANK = 28;
+const MAX_CONTROL_BYTES = 1 << 16;
+const WHOLE_DEVICE = 2 ** 48 - 1;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Up to here ZeroMQ hands out views into its read buffer at any address; beyond, memory of its own that malloc aligned.
+ * An unaligned typed array would make onnxruntime read unaligned floats, so small payloads are copied.
+ */
+const UNALIGNED_UP_TO = 8192;
+
+/** @throws RangeError for a tensor of more than 28 dimensions */
+export function encodeFrame(frame: Frame): [header: Buffer, payload: Buffer] {
+  switch (frame.kind) {
+    case 'tensor': {
+      const { type, dims } = frame.tensor;
+      if (dims.length > MAX_RANK) throw new RangeError(`a tensor of rank ${dims.length} cannot be sent`);
+      const header = headerOf(frame.kind, frame.inference, HEADER + 4 * dims.length);
+      header[10] = onnxNumber(type);
+      header[11] = dims.length;
+      header.writeUInt32LE(frame.channel, 12);
+      for (const [axis, size] of dims.entries()) header.writeUInt32LE(size, HEADER + 4 * axis);
+      return [header, bytesOf(frame.tensor)];
+    }
+    case 'start':
+    case 'done':
+      return [headerOf(frame.kind, frame.inference), NOTHING];
+    case 'bye':
+    case 'ping':
+      return [headerOf(frame.kind), NOTHING];
+    case 'abort': {
+      const { device, code, message } = frame;
+      return [headerOf(frame.kind, frame.inference ?? WHOLE_DEVICE), json({ device, code, message: cut(message) })];
+    }
+    case 'hello': {
+      const header = headerOf(frame.kind);
+      header[2] = frame.protocol;
+      return [header, json({ build: frame.build, device: frame.device })];
+    }
+    case 'reject':
+      return [headerOf(frame.kind), json({ code: frame.code, message: cut(frame.message) })];
+    default:
+      return frame satisfies never;
+  }
+}
+
+/** Never throws: bytes come from the network. */
+export function decodeFrame(parts: readonly Uint8Array[]): Frame | Malformed {
+  const [first, payload] = parts;
+  if (parts.length !== 2 || !first || !payload) return malformed(`${parts.length} parts instead of 2`);
+  if (first.length < HEADER) return malformed(`a header of ${first.length} bytes`);
+  const header = Buffer.from(first.buffer, first.byteOffset, first.byteLength);
+  if (header[0] !== 0x53 || header[1] !== 0x58) return malformed('a header that does not begin with "SX"');
+  const kind = KINDS[header[3] ?? KINDS.length];
+  if (!kind) return malformed(`unknown kind ${header[3]}`);
+  if (header[2] !== PROTOCOL && kind !== 'hello' && kind !== 'reject') return malformed(`protocol ${header[2]}`);
+  return kind === 'tensor' ? decodeTensor(header, payload) : decodeControl(kind, header, payload);
+}
+
+function decodeTensor(header: Buffer, payload: Uint8Array): Frame | Malformed {
+  const inference = header.readUIntLE(4, 6);
+  const dtype = dtypeOfOnnxNumber(header[10] ?? 0);
+  const rank = header[11] ?? 0;
+  if (!dtype) return malformed(`unknown dtype ${header[10]}`, inference);
+  if (rank > MAX_RANK || header.length !== HEADER + 4 * rank) {
+    return malformed(`a header of ${header.length} bytes for rank ${rank}`, inference);
+  }
+  const dims = Array.from({ length: rank }, (_, axis) => header.readUInt32LE(HEADER + 4 * axis));
+  const size = bytesPerElement(dtype);
+  if (size > 0 && payload.length !== elements(dims) * size) {
+    return malformed(`${payload.length} bytes for ${dtype} [${dims.join(', ')}]`, inference);
+  }
+  const aligned = payload.length <= UNALIGNED_UP_TO ? new Uint8Array(payload) : payload;
+  const tensor = tensorOver(dtype, dims, aligned);
+  if (!tensor) return malformed(`${payload.length} bytes that are not ${elements(dims)} strings`, inference);
+  return { kind: 'tensor', inference, channel: header.readUInt32LE(12), tensor };
+}
+
+function decodeControl(
+  kind: Exclude<(typeof KINDS)[number], 'tensor'>,
+  header: Buffer,
+  payload: Uint8Array,
+): Frame | Malformed {
+  const inference = header.readUIntLE(4, 6);
+  switch (kind) {
+    case 'start':
+    case 'done':
+      return { kind, inference };
+    case 'bye':
+    case 'ping':
+      return { kind };
+    case 'hello': {
+      const { build, device } = texts(payload);
+      if (build === undefined || device === undefined) return malformed('a hello without build and device');
+      return { kind, protocol: header[2] ?? 0, build, device };
+    }
+    case 'reject': {
+      const { code, message } = texts(payload);
+      if (code === undefined || message === undefined) return malformed('a reject without code and message');
+      return { kind, code, message };
+    }
+    case 'abort': {
+      const { device, code, message } = texts(payload);
+      if (device === undefined || code === undefined || message === undefined) return malformed('an abort without code');
+      return { kind, inference: inference === WHOLE_DEVICE ? null : inference, device, code, message };
+    }
+    default:
+      return kind satisfies never;
+  }
+}
+
+const malformed = (reason: string, inference: number | null = null): Malformed => ({
+  kind: 'malformed',
+  reason,
+  inference,
+});
+
+function headerOf(kind: (typeof KINDS)[number], inference = 0, length = HEADER): Buffer {
+  const header = Buffer.alloc(length);
+  header.write('SX', 'latin1');
+  header[2] = PROTOCOL;
+  header[3] = KINDS.indexOf(kind);
+  header.writeUIntLE(inference, 4, 6);
+  return header;
+}
+
+const json = (value: object): Buffer => Buffer.from(JSON.stringify(value));
+
+const cut = (message: string): string => (message.length > 4000 ? `${message.slice(0, 4000)} …` : message);
+
+/** The fields of a JSON object that are texts; none where the bytes are no JSON object. */
+function texts(payload: Uint8Array): Partial<Record<string, string>> {
+  if (payload.length > MAX_CONTROL_BYTES) return {};
+  try {
+    const value: unknown = JSON.parse(Buffer.from(payload).toString());
+    if (typeof value !== 'object' || value === null) return {};
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([key, text]) => (typeof text === 'string' ? [[key, text]] : [])),
+    );
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,101 @@
+/** Who may take part: checks what a peer says of itself, and waits until all have said it. */
+import { ShardonnxError } from './error.ts';
+import { peerMissing, stopped } from './failures.ts';
+import { PROTOCOL } from './frame.ts';
+
+/** What a device says of itself in its hello. */
+export interface Joinable {
+  readonly device: string;
+  readonly build: string;
+}
+
+/**
+ * Why `other` may not work with `mine`; null if it may.
+ * @param expected the names that are expected to speak on this connection
+ */
+export function refusal(
+  mine: Joinable,
+  other: Joinable & { readonly protocol: number },
+  expected: readonly string[],
+): ShardonnxError | null {
+  const names = expected.join(', ');
+  if (other.protocol !== PROTOCOL) {
+    const message = `${mine.device} speaks protocol ${PROTOCOL}, ${short(other.device)} protocol ${other.protocol}`;
+    return new ShardonnxError('protocol-mismatch', message, { hint: ONE_BUILD });
+  }
+  if (mine.build !== other.build) {
+    const message = `${mine.device} is of build ${short(mine.build)}, ${short(other.device)} of build ${short(other.build)}`;
+    return new ShardonnxError('build-mismatch', message, { hint: ONE_BUILD });
+  }
+  if (!expected.includes(other.device)) {
+    const message = `${mine.device} met ${short(other.device)} where it expects ${names}`;
+    return new ShardonnxError('unknown-peer', message, { hint: 'check --listen and --peer of both' });
+  }
+  return null;
+}
+
+export const duplicatePeer = (mine: string, other: string) =>
+  new ShardonnxError('duplicate-peer', `a second ${other} called ${mine}`, { hint: `run ${other} only once` });
+
+const ONE_BUILD = 'give all devices their folders of one and the same build';
+
+/** What strangers say of themselves is not repeated at any length. */
+const short = (text: string): string => JSON.stringify(text.slice(0, 16)).slice(1, -1);
+
+/** Which peers are still to come. */
+export class Joining {
+  readonly #missing: Set<string>;
+  readonly #done: Promise<void>;
+  #timer: NodeJS.Timeout | undefined;
+  #resolve: () => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(
+    private readonly device: string,
+    peers: readonly string[],
+  ) {
+    this.#missing = new Set(peers);
+    this.#done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#done.catch(() => {});
+    this.#resolveIfComplete();
+  }
+
+  /** Whether some are. */
+  get open(): boolean {
+    return this.#missing.size > 0;
+  }
+
+  /** Resolves once every peer has joined. @param where completes "waited 10 s for robot …" @throws peer-missing */
+  within(seconds: number, where: (peer: string) => string): Promise<void> {
+    this.#timer = setTimeout(() => {
+      const missing = [...this.#missing];
+      this.#reject(peerMissing(this.device, missing, where(missing[0] ?? ''), seconds));
+    }, seconds * 1000);
+    return this.#done.finally(() => clearTimeout(this.#timer));
+  }
+
+  joined(peer: string): void {
+    this.#missing.delete(peer);
+    this.#resolveIfComplete();
+  }
+
+  /** It had joined, and went before all others had. */
+  left(peer: string): void {
+    this.#missing.add(peer);
+  }
+
+  fail(error: ShardonnxError): void {
+    this.#reject(error);
+  }
+
+  cancel(): void {
+    this.#reject(stopped(this.device));
+  }
+
+  #resolveIfComplete(): void {
+    if (this.#missing.size === 0) this.#resolve();
+  }
+}

@@ -1,0 +1,52 @@
+/** One inference on one device: what a generated program calls. */
+import { ShardonnxError } from './error.ts';
+import type { Mailbox } from './mailbox.ts';
+import { byteLength } from './mailbox.ts';
+import type { ChannelSpec, DeviceManifest } from './manifest.ts';
+import type { Device, Tensor } from './program.ts';
+import type { Segment } from './segment.ts';
+import type { Recorder } from './stats.ts';
+import { mismatch } from './tensor.ts';
+import type { Transport } from './transport.ts';
+
+/** What all inferences of a device share. */
+export interface Parts {
+  readonly manifest: DeviceManifest;
+  readonly segments: readonly Segment[];
+  /** By id. */
+  readonly channels: ReadonlyMap<number, ChannelSpec>;
+  readonly transport: Transport;
+  readonly mailbox: Mailbox;
+  readonly recorder: Recorder;
+}
+
+export function inference(id: number, parts: Parts): Device {
+  const { manifest, segments, transport, mailbox, recorder } = parts;
+  return {
+    async segment(index, inputs) {
+      const segment = segments[index];
+      if (!segment) throw new RangeError(`${manifest.device} has no segment ${index}`);
+      const begin = performance.now();
+      const outputs = await segment.run(inputs);
+      recorder.segment(index, performance.now() - begin);
+      return outputs;
+    },
+    send(to, channel, tensor) {
+      checkSent(parts, to, channel, tensor);
+      recorder.counters.bytesSent += byteLength(tensor);
+      transport.send(to, { kind: 'tensor', inference: id, channel, tensor });
+    },
+    receive: (from, channel) => mailbox.receive(id, from, channel),
+  };
+}
+
+/** The program and device.json were written together; this tells on the device at fault when a tensor departs from them. */
+function checkSent({ manifest, channels }: Parts, to: string, id: number, tensor: Tensor): void {
+  const channel = channels.get(id);
+  if (channel?.from !== manifest.device || channel.to !== to) throw new RangeError(`channel ${id} to ${to} is not known`);
+  const wrong = mismatch(channel, tensor);
+  if (!wrong) return;
+  const { name } = channel;
+  const message = `"${name}" has ${wrong.what} ${wrong.given}, device.json expects ${wrong.expected}`;
+  throw new ShardonnxError('channel-mismatch', message, { at: [`device ${manifest.device}`, `channel ${id} to ${to}`] });
+}

@@ -1,0 +1,176 @@
+/** Tensors that have come, and programs that wait for them, by inference and channel. */
+import type { Deadlines, Wait } from './deadlines.ts';
+import type { ShardonnxError } from './error.ts';
+import { badFrame, receiveTimeout } from './failures.ts';
+import type { TensorFrame } from './frame.ts';
+import type { ChannelSpec } from './manifest.ts';
+import type { Tensor } from './program.ts';
+import type { Recorder } from './stats.ts';
+import { bytesOf, mismatch } from './tensor.ts';
+
+interface Waiter {
+  readonly peer: string;
+  readonly begin: number;
+  readonly wait: Wait;
+  readonly resolve: (tensor: Tensor) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One inference: what came, who waits, and why it can no longer succeed. */
+interface Box {
+  readonly arrived: Map<number, Tensor>;
+  /** Channels whose tensor came; it is handed out once. */
+  readonly seen: Set<number>;
+  readonly waiting: Map<number, Waiter>;
+  error: ShardonnxError | null;
+}
+
+/** Frames may run ahead of `start` by this many inferences; more is a broken peer. */
+const MAX_AHEAD = 1024;
+
+export class Mailbox {
+  readonly #boxes = new Map<number, Box>();
+  readonly #gone = new Map<string, ShardonnxError>();
+  #next = 0;
+  #spoilt: ShardonnxError | null = null;
+
+  constructor(
+    private readonly device: string,
+    /** By id. */
+    private readonly channels: ReadonlyMap<number, ChannelSpec>,
+    private readonly deadlines: Deadlines,
+    private readonly recorder: Recorder,
+  ) {}
+
+  /** The id that {@link begin} expects next: inferences begin in order 0, 1, 2 … */
+  get next(): number {
+    return this.#next;
+  }
+
+  begin(): number {
+    const inference = this.#next++;
+    const box = this.#box(inference);
+    box.error ??= this.#spoilt;
+    this.#spoilt = null;
+    return inference;
+  }
+
+  /** Frames of this inference that still come are dropped. */
+  end(inference: number): void {
+    const box = this.#boxes.get(inference);
+    this.#boxes.delete(inference);
+    for (const { wait } of box?.waiting.values() ?? []) this.deadlines.delete(wait);
+  }
+
+  deliver(from: string, { inference, channel: id, tensor }: TensorFrame): void {
+    if (inference < this.#next && !this.#boxes.has(inference)) {
+      this.recorder.counters.framesDropped++;
+      return;
+    }
+    if (inference >= this.#next + MAX_AHEAD) {
+      this.spoil(from, `inference ${inference} while ${this.#next} is next`, null);
+      return;
+    }
+    const box = this.#box(inference);
+    const reason = this.#refusal(from, id, tensor, box);
+    if (reason) {
+      this.spoil(from, reason, inference);
+      return;
+    }
+    this.recorder.counters.bytesReceived += byteLength(tensor);
+    box.seen.add(id);
+    const waiter = box.waiting.get(id);
+    if (!waiter) {
+      box.arrived.set(id, tensor);
+      return;
+    }
+    box.waiting.delete(id);
+    this.deadlines.delete(waiter.wait);
+    this.recorder.waited(performance.now() - waiter.begin);
+    waiter.resolve(tensor);
+  }
+
+  /** @throws receive-timeout, peer-lost, peer-failed, bad-frame */
+  receive(inference: number, from: string, id: number): Promise<Tensor> {
+    const box = this.#box(inference);
+    const tensor = box.arrived.get(id);
+    if (tensor) {
+      box.arrived.delete(id);
+      return Promise.resolve(tensor);
+    }
+    const promise = new Promise<Tensor>((resolve, reject) => {
+      const error = box.error ?? this.#gone.get(from);
+      if (error) {
+        reject(error);
+        return;
+      }
+      const expire = () => {
+        box.waiting.delete(id);
+        const name = this.channels.get(id)?.name ?? 'a tensor';
+        reject(receiveTimeout(this.device, from, id, name, this.deadlines.seconds));
+      };
+      box.waiting.set(id, { peer: from, begin: performance.now(), wait: this.deadlines.add(expire), resolve, reject });
+    });
+    // A program may ask early and fail elsewhere before it awaits this.
+    promise.catch(() => {});
+    return promise;
+  }
+
+  /** Every present and future wait of this inference rejects with `error`. */
+  fail(inference: number, error: ShardonnxError): void {
+    if (inference < this.#next && !this.#boxes.has(inference)) return;
+    if (inference >= this.#next + MAX_AHEAD) return;
+    const box = this.#box(inference);
+    box.error ??= error;
+    this.#reject(box, () => true, error);
+  }
+
+  /** A frame that is none. Fails the inference it names; one that names none fails those that run, or else the next. */
+  spoil(from: string, reason: string, inference: number | null): void {
+    this.recorder.counters.framesDropped++;
+    const error = badFrame(this.device, from, reason);
+    if (inference !== null) {
+      this.fail(inference, error);
+      return;
+    }
+    const running = [...this.#boxes.keys()].filter((key) => key < this.#next);
+    if (running.length === 0) this.#spoilt = error;
+    for (const key of running) this.fail(key, error);
+  }
+
+  /** What `peer` has sent can still be received, nothing more. */
+  gone(peer: string, error: ShardonnxError): void {
+    if (this.#gone.has(peer)) return;
+    this.#gone.set(peer, error);
+    for (const box of this.#boxes.values()) this.#reject(box, (waiter) => waiter.peer === peer, error);
+  }
+
+  #reject(box: Box, which: (waiter: Waiter) => boolean, error: ShardonnxError): void {
+    for (const [id, waiter] of box.waiting) {
+      if (!which(waiter)) continue;
+      box.waiting.delete(id);
+      this.deadlines.delete(waiter.wait);
+      waiter.reject(error);
+    }
+  }
+
+  #refusal(from: string, id: number, tensor: Tensor, box: Box): string | null {
+    const channel = this.channels.get(id);
+    if (!channel || channel.from !== from || channel.to !== this.device) return `channel ${id}`;
+    if (box.seen.has(id)) return `channel ${id} twice in one inference`;
+    const wrong = mismatch(channel, tensor);
+    return wrong && `channel ${id} ("${channel.name}") with ${wrong.what} ${wrong.given}, expected ${wrong.expected}`;
+  }
+
+  #box(inference: number): Box {
+    let box = this.#boxes.get(inference);
+    if (!box) {
+      box = { arrived: new Map(), seen: new Set(), waiting: new Map(), error: null };
+      this.#boxes.set(inference, box);
+    }
+    return box;
+  }
+}
+
+export const byteLength = (tensor: Tensor): number =>
+  Array.isArray(tensor.data) ? bytesOf(tensor).length : tensor.data.byteLength;

@@ -1,0 +1,57 @@
+/** Outputs of finished inferences, until someone takes them. */
+import type { Tensor } from './program.ts';
+
+export interface Result {
+  readonly inference: number;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** So many wait for a reader; then the device does not report its share as done, and no further inference is started. */
+const KEPT = 8;
+
+export class Results {
+  readonly #queue: Result[] = [];
+  readonly #readers: ((item: IteratorResult<Result, undefined>) => void)[] = [];
+  #room: (() => void)[] = [];
+  #ended = false;
+
+  /** Resolves when there is room for another. */
+  async push(result: Result): Promise<void> {
+    const reader = this.#readers.shift();
+    if (reader) {
+      reader({ value: result, done: false });
+      return;
+    }
+    this.#queue.push(result);
+    if (this.#queue.length < KEPT || this.#ended) return;
+    await new Promise<void>((resolve) => {
+      this.#room.push(resolve);
+    });
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const reader of this.#readers.splice(0)) reader({ value: undefined, done: true });
+    this.#makeRoom();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Result, undefined> {
+    return { next: () => this.#next() };
+  }
+
+  #next(): Promise<IteratorResult<Result, undefined>> {
+    const value = this.#queue.shift();
+    this.#makeRoom();
+    if (value) return Promise.resolve({ value, done: false });
+    if (this.#ended) return Promise.resolve({ value: undefined, done: true });
+    return new Promise((resolve) => {
+      this.#readers.push(resolve);
+    });
+  }
+
+  #makeRoom(): void {
+    const room = this.#room;
+    this.#room = [];
+    for (const resolve of room) resolve();
+  }
+}

@@ -1,0 +1,86 @@
+/** A device's onnxruntime sessions. */
+import { join } from 'node:path';
+import type * as Ort from 'onnxruntime-node';
+import { arrayOver, isArrayOf, isDType } from './dtype.ts';
+import { ShardonnxError } from './error.ts';
+import type { DeviceManifest, SegmentSpec } from './manifest.ts';
+import { onnxruntime } from './modules.ts';
+import type { Tensor } from './program.ts';
+
+export interface Segment {
+  readonly spec: SegmentSpec;
+  /** Tensors in the order of the spec. Nothing is copied in JavaScript. @throws segment-failed */
+  run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  release(): Promise<void>;
+}
+
+/** @param threads onnxruntime's; null for its default. @throws segment-failed */
+export async function loadSegments(
+  directory: string,
+  manifest: DeviceManifest,
+  threads: number | null,
+): Promise<Segment[]> {
+  const ort = onnxruntime();
+  const segments: Segment[] = [];
+  for (const spec of manifest.segments) segments.push(await load(ort, directory, manifest.device, spec, threads));
+  return segments;
+}
+
+async function load(
+  ort: typeof Ort,
+  directory: string,
+  device: string,
+  spec: SegmentSpec,
+  threads: number | null,
+): Promise<Segment> {
+  const failed = (what: string, cause: unknown) => segmentFailed(device, spec.file, what, cause);
+  const options = sessionOptions(threads);
+  const session = await ort.InferenceSession.create(join(directory, spec.file), options).catch((cause) => {
+    throw failed('cannot be loaded', cause);
+  });
+  const names = (specs: readonly { name: string }[]) => specs.map(({ name }) => name);
+  const differ = (own: readonly string[], said: readonly string[]) =>
+    own.length !== said.length || said.some((name) => !own.includes(name));
+  if (differ(session.inputNames, names(spec.inputs)) || differ(session.outputNames, names(spec.outputs))) {
+    throw failed('has other inputs or outputs than device.json says', undefined);
+  }
+  const fetches = names(spec.outputs);
+  return {
+    spec,
+    async run(inputs) {
+      const feeds: Record<string, Ort.Tensor> = {};
+      try {
+        for (const [i, { name }] of spec.inputs.entries()) feeds[name] = toOrt(ort, inputs[i]);
+        const results = await session.run(feeds, fetches);
+        return fetches.map((name) => fromOrt(results[name]));
+      } catch (cause) {
+        throw failed('failed', cause);
+      }
+    },
+    release: () => session.release(),
+  };
+}
+
+/** The default is kept wherever it was not measured to cost. */
+function sessionOptions(threads: number | null): Ort.InferenceSession.SessionOptions {
+  return { logSeverityLevel: 3, ...(threads !== null && { intraOpNumThreads: threads }) };
+}
+
+function toOrt(ort: typeof Ort, tensor: Tensor | undefined): Ort.Tensor {
+  if (!tensor) throw new Error('an input is missing');
+  return new ort.Tensor(tensor.type, tensor.data, tensor.dims);
+}
+
+function fromOrt(tensor: Ort.Tensor | undefined): Tensor {
+  if (!tensor) throw new Error('an output is missing');
+  const { type, dims, data } = tensor;
+  if (!isDType(type)) throw new Error(`${type} is not supported`);
+  // Where JavaScript has Float16Array, onnxruntime gives that; a program sees raw bits everywhere.
+  if (type === 'string' || Array.isArray(data) || isArrayOf(type, data)) return { type, dims, data };
+  return { type, dims, data: arrayOver(type, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) };
+}
+
+function segmentFailed(device: string, file: string, what: string, cause: unknown): ShardonnxError {
+  const why = cause instanceof Error ? `: ${cause.message.trim()}` : '';
+  return new ShardonnxError('segment-failed', `${file} ${what}${why}`, { at: [`device ${device}`, file], cause });
+}

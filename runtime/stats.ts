@@ -1,0 +1,62 @@
+/** What a device has done since it was opened. */
+import type { Counters } from './transport.ts';
+
+export interface DeviceStats extends Counters {
+  readonly device: string;
+  /** Of finished inferences: from start to end of this device's share, the last 4096. */
+  readonly latencyMs: readonly number[];
+  /** Waited for tensors in all. */
+  readonly waitedMs: number;
+  /** By segment, in the order of device.json. */
+  readonly segments: readonly SegmentStats[];
+  /** The process's largest resident memory; null where devices share a process. */
+  readonly peakBytes: number | null;
+}
+
+export interface SegmentStats {
+  readonly file: string;
+  readonly runs: number;
+  /** Of all runs. */
+  readonly ms: number;
+}
+
+const KEPT_LATENCIES = 4096;
+
+/** Collects {@link DeviceStats}. */
+export class Recorder {
+  readonly counters: Counters = { bytesSent: 0, bytesReceived: 0, framesDropped: 0 };
+  readonly #latencies: number[] = [];
+  readonly #segments: { file: string; runs: number; ms: number }[];
+  #waitedMs = 0;
+
+  constructor(files: readonly string[]) {
+    this.#segments = files.map((file) => ({ file, runs: 0, ms: 0 }));
+  }
+
+  segment(index: number, ms: number): void {
+    const segment = this.#segments[index];
+    if (!segment) return;
+    segment.runs++;
+    segment.ms += ms;
+  }
+
+  waited(ms: number): void {
+    this.#waitedMs += ms;
+  }
+
+  inference(ms: number): void {
+    if (this.#latencies.length === KEPT_LATENCIES) this.#latencies.shift();
+    this.#latencies.push(ms);
+  }
+
+  stats(device: string, peakBytes: number | null): DeviceStats {
+    return {
+      device,
+      ...this.counters,
+      latencyMs: [...this.#latencies],
+      waitedMs: this.#waitedMs,
+      segments: this.#segments.map((segment) => ({ ...segment })),
+      peakBytes,
+    };
+  }
+}

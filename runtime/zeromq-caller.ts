@@ -1,0 +1,106 @@
+/** The connecting end: one DEALER socket a peer. */
+import { randomUUID } from 'node:crypto';
+import type { Dealer } from 'zeromq';
+import { ShardonnxError } from './error.ts';
+import { decodeFrame, type Frame, type Malformed } from './frame.ts';
+import { refusal } from './handshake.ts';
+import { zeromq } from './modules.ts';
+import { connectionBroke, dispatch, GRACE, hello, LINGER, type Parts, reject, socketOptions, type Wire } from './zeromq-wire.ts';
+
+export class Caller {
+  readonly #socket: Dealer;
+  #joined = false;
+  #closed = false;
+  #verdict: NodeJS.Timeout | undefined;
+
+  /** @throws bad-endpoint */
+  constructor(
+    private readonly wire: Wire,
+    /** Who is expected there. */
+    private readonly peer: string,
+    endpoint: string,
+  ) {
+    const { Dealer } = zeromq();
+    // Unique, and not the name: ROUTER silently ignores a second peer of the same id, which could then not be told why.
+    const routingId = `${wire.manifest.device.slice(0, 100)}/${randomUUID()}`;
+    this.#socket = new Dealer({ ...socketOptions(wire, endpoint), routingId, reconnectInterval: 100 });
+    void this.#watch();
+    void this.#read();
+    try {
+      this.#socket.connect(endpoint);
+    } catch (cause) {
+      this.close();
+      throw badEndpoint(peer, endpoint, cause);
+    }
+  }
+
+  send(parts: Parts): void {
+    // With sendTimeout 0 and no high-water mark a DEALER that was connected once takes everything.
+    if (!this.#closed) void this.#socket.send([...parts]);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#verdict);
+    this.#socket.linger = LINGER;
+    this.#socket.close();
+  }
+
+  async #read(): Promise<void> {
+    while (!this.#closed) {
+      const parts = await this.#socket.receive().catch((error) => {
+        if (!this.#closed) throw error;
+        return null;
+      });
+      if (parts) this.#take(decodeFrame(parts));
+    }
+  }
+
+  #take(frame: Frame | Malformed): void {
+    if (this.#joined) {
+      dispatch(this.wire, this.peer, frame);
+      return;
+    }
+    const { joining, manifest, counters } = this.wire;
+    if (frame.kind === 'reject') {
+      joining.fail(new ShardonnxError(frame.code, frame.message, { at: [`device ${this.peer}, which refused`] }));
+    } else if (frame.kind === 'hello') {
+      const error = refusal(manifest, frame, [this.peer]);
+      if (error) {
+        this.send(reject(error));
+        joining.fail(error);
+        return;
+      }
+      this.#joined = true;
+      joining.joined(this.peer);
+    } else {
+      counters.framesDropped++;
+    }
+  }
+
+  async #watch(): Promise<void> {
+    for await (const { type } of this.#socket.events) {
+      if (this.#closed) continue;
+      if (type === 'handshake' && !this.#joined) this.send(hello(this.wire));
+      if (type === 'disconnect' && this.#joined) this.#broke();
+      if (type.startsWith('handshake:error')) this.wire.counters.framesDropped++;
+    }
+  }
+
+  #broke(): void {
+    const { joining, listener } = this.wire;
+    if (joining.open) {
+      // It may come back while others are still missing; ZeroMQ keeps trying.
+      this.#joined = false;
+      joining.left(this.peer);
+      return;
+    }
+    this.#verdict ??= setTimeout(() => listener.lost(this.peer, connectionBroke(this.wire, this.peer)), GRACE);
+  }
+}
+
+function badEndpoint(peer: string, endpoint: string, cause: unknown): ShardonnxError {
+  const message = `${endpoint} is no address at which ${peer} could be reached`;
+  return new ShardonnxError('bad-endpoint', message, { hint: 'write it as tcp://ADDRESS:PORT', cause });
+}

@@ -1,0 +1,81 @@
+/** Dense arrays for the proofs: random ones, parts of them, and comparison. */
+import type { Combine } from '../../compiler/ir/program.ts';
+import { count, length, type Region } from '../../compiler/ir/region.ts';
+import { arrayOver, bytesPerElement, type NumericArray, type NumericDType } from '../../runtime/dtype.ts';
+
+export interface Dense {
+  readonly dtype: NumericDType;
+  readonly shape: readonly number[];
+  readonly data: NumericArray;
+}
+
+export const isBig = (dtype: NumericDType): boolean => dtype === 'int64' || dtype === 'uint64';
+export const elements = (shape: readonly number[]): number => shape.reduce((all, size) => all * size, 1);
+
+export function dense(dtype: NumericDType, shape: readonly number[], values: (index: number) => number): Dense {
+  const data = arrayOver(dtype, new Uint8Array(elements(shape) * bytesPerElement(dtype)));
+  for (let i = 0; i < data.length; i++) data[i] = isBig(dtype) ? BigInt(values(i)) : values(i);
+  return { dtype, shape, data };
+}
+
+/** A small seeded generator of numbers in [0, 1) (mulberry32). */
+export function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Calls `visit` with the flat index, in an array of this shape, of every element of the region, in row-major order. */
+function visitRegion(shape: readonly number[], region: Region, visit: (index: number) => void): void {
+  const strides = shape.map((_, i) => elements(shape.slice(i + 1)));
+  const descend = (dimension: number, base: number): void => {
+    if (dimension === shape.length) return visit(base);
+    const [begin, end] = region[dimension]!;
+    for (let i = begin; i < end; i++) descend(dimension + 1, base + i * strides[dimension]!);
+  };
+  descend(0, 0);
+}
+
+export function part(array: Dense, region: Region): Dense {
+  const data = arrayOver(array.dtype, new Uint8Array(count(region) * bytesPerElement(array.dtype)));
+  let next = 0;
+  visitRegion(array.shape, region, (index) => {
+    data[next++] = array.data[index]!;
+  });
+  return { dtype: array.dtype, shape: region.map(length), data };
+}
+
+export const numbers = (array: Dense): number[] => {
+  const values = Array.from<number | bigint, number>(array.data, Number);
+  return array.dtype === 'float16' ? values.map(halfToNumber) : values;
+};
+
+function halfToNumber(bits: number): number {
+  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+export const combined: Readonly<Record<Combine, (a: number, b: number) => number>> = {
+  sum: (a, b) => a + b,
+  prod: (a, b) => a * b,
+  max: Math.max,
+  min: Math.min,
+};
+
+/** Index of the first element that is not what it should be; integers exact, floats within 1e-5 relative. */
+export function firstDifference(is: readonly number[], should: readonly number[], dtype: NumericDType): number {
+  if (!dtype.startsWith('float')) return is.findIndex((value, i) => value !== should[i]);
+  const largest = should.reduce((max, value) => (Number.isFinite(value) ? Math.max(max, Math.abs(value)) : max), 0);
+  const [relative, absolute] = dtype === 'float16' ? [2e-3, 1e-3 * largest] : [1e-5, 2e-6 * largest];
+  return is.findIndex((value, i) => {
+    const wanted = should[i]!;
+    if (Object.is(value, wanted) || value === wanted || (Number.isNaN(value) && Number.isNaN(wanted))) return false;
+    return !(Math.abs(value - wanted) <= relative * Math.abs(wanted) + absolute);
+  });
+}

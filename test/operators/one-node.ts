@@ -1,0 +1,134 @@
+/** One operator as an ONNX model, run on onnxruntime. */
+import onnxProto from 'onnx-proto';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Attribute, Attributes } from '../../compiler/ir/program.ts';
+import { arrayOver, isDType, type NumericArray, onnxNumber } from '../../runtime/dtype.ts';
+import type { Dense } from './arrays.ts';
+
+const { onnx } = onnxProto;
+
+/** An operand: data fed at run time, a constant inside the model, or an omitted input. */
+export type Fed = { readonly array: Dense; readonly constant: boolean } | null;
+
+export interface OneNode {
+  readonly type: string;
+  readonly domain: string;
+  readonly opset: number;
+  readonly attributes: Attributes;
+  readonly inputs: readonly Fed[];
+  /** Which outputs are used. */
+  readonly outputs: readonly boolean[];
+}
+
+const bytesOf = (array: NumericArray) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+function attributeProto(name: string, attribute: Attribute) {
+  const { AttributeType } = onnx.AttributeProto;
+  const text = (value: string) => new TextEncoder().encode(value);
+  switch (attribute.kind) {
+    case 'int':
+      return { name, type: AttributeType.INT, i: attribute.value };
+    case 'float':
+      return { name, type: AttributeType.FLOAT, f: attribute.value };
+    case 'string':
+      return { name, type: AttributeType.STRING, s: text(attribute.value) };
+    case 'ints':
+      return { name, type: AttributeType.INTS, ints: [...attribute.value] };
+    case 'floats':
+      return { name, type: AttributeType.FLOATS, floats: [...attribute.value] };
+    case 'strings':
+      return { name, type: AttributeType.STRINGS, strings: attribute.value.map(text) };
+    case 'proto':
+      return onnx.AttributeProto.decode(attribute.bytes);
+    default:
+      return attribute satisfies never;
+  }
+}
+
+function modelBytes(node: OneNode): Uint8Array {
+  const named = node.inputs.map((input, i) => ({ name: input ? `x${i}` : '', input }));
+  while (named.at(-1)?.input === null) named.pop();
+  const typed = named.flatMap(({ name, input }) => (input ? [{ name, ...input }] : []));
+  const outputs = node.outputs.map((used, i) => (used ? `y${i}` : ''));
+  const model = onnx.ModelProto.create({
+    irVersion: 8,
+    opsetImport: [{ domain: node.domain, version: node.opset }],
+    graph: {
+      name: 'one node',
+      input: typed
+        .filter(({ constant }) => !constant)
+        .map(({ name, array }) => ({
+          name,
+          type: { tensorType: { elemType: onnxNumber(array.dtype), shape: { dim: array.shape.map(() => ({})) } } },
+        })),
+      initializer: typed
+        .filter(({ constant }) => constant)
+        .map(({ name, array }) => ({
+          name,
+          dataType: onnxNumber(array.dtype),
+          dims: [...array.shape],
+          rawData: bytesOf(array.data),
+        })),
+      output: outputs.filter((name) => name !== '').map((name) => ({ name })),
+      node: [
+        {
+          name: 'node',
+          opType: node.type,
+          domain: node.domain,
+          input: named.map(({ name }) => name),
+          output: outputs,
+          attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value)),
+        },
+      ],
+    },
+  });
+  return onnx.ModelProto.encode(model).finish();
+}
+
+/** Sessions by everything that is inside the model; tiles of the same make share one. */
+const sessions = new Map<string, Promise<InferenceSession>>();
+
+function sessionOf(node: OneNode): Promise<InferenceSession> {
+  const bytes = modelBytes(node);
+  const key = Buffer.from(bytes).toString('latin1');
+  let session = sessions.get(key);
+  if (!session) {
+    session = InferenceSession.create(bytes, {
+      graphOptimizationLevel: 'disabled',
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      logSeverityLevel: 4,
+      enableCpuMemArena: false,
+    });
+    sessions.set(key, session);
+  }
+  return session;
+}
+
+/** Frees the sessions kept so far; between cases, so that a long property does not hold thousands. */
+export async function forget(): Promise<void> {
+  const made = [...sessions.values()];
+  sessions.clear();
+  for (const session of await Promise.allSettled(made)) {
+    if (session.status === 'fulfilled') await session.value.release();
+  }
+}
+
+function fromOrt(tensor: Tensor): Dense {
+  if (!isDType(tensor.type) || tensor.type === 'string') throw new Error(`an output of type ${tensor.type}`);
+  const data = tensor.data;
+  if (!ArrayBuffer.isView(data)) throw new Error('an output that is no typed array');
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return { dtype: tensor.type, shape: tensor.dims, data: arrayOver(tensor.type, bytes) };
+}
+
+/** The outputs; null for those not used. */
+export async function run(node: OneNode): Promise<(Dense | null)[]> {
+  const session = await sessionOf(node);
+  const feeds: Record<string, Tensor> = {};
+  for (const [i, input] of node.inputs.entries()) {
+    if (input && !input.constant) feeds[`x${i}`] = new Tensor(input.array.dtype, input.array.data, input.array.shape);
+  }
+  const results = await session.run(feeds);
+  return node.outputs.map((used, i) => (used ? fromOrt(results[`y${i}`]!) : null));
+}
