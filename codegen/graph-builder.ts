@@ -1,10 +1,10 @@
 /** Puts together one ONNX graph: nodes, small constants, and the slicing, joining and combining that assemble operators mean. */
-import { type DType, onnxNumber } from '../runtime/dtype.ts';
+
 import type { Attributes, Combine, Literal } from '../compiler/ir/program.ts';
 import { equalRegions, intersect, isEmpty, lengths, type Region, relativeTo, subtract } from '../compiler/ir/region.ts';
 import { encodeAttribute } from '../compiler/onnx/encode.ts';
-import { type NodeProto, onnx, type TensorProto } from '../compiler/onnx/proto.ts';
-
+import { createNode, createTensor, type NodeProto, type TensorProto } from '../compiler/onnx/proto.ts';
+import { type DType, onnxNumber } from '../runtime/dtype.ts';
 
 /** A named ONNX value and the region of its tensor that it is. */
 export interface Named {
@@ -40,9 +40,15 @@ export class GraphBuilder {
     return name;
   }
 
-  node(type: string, inputs: readonly string[], outputs: readonly string[], attributes: Attributes = {}, domain = ''): void {
+  node(
+    type: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Attributes = {},
+    domain = '',
+  ): void {
     this.nodes.push(
-      onnx.NodeProto.create({
+      createNode({
         name: this.fresh(`${type} ${outputs.find((output) => output !== '') ?? ''}`),
         opType: type,
         domain,
@@ -55,7 +61,7 @@ export class GraphBuilder {
 
   constant(name: string, dtype: DType, shape: readonly number[], rawData: Uint8Array): string {
     const fresh = this.fresh(name);
-    this.initializers.push(onnx.TensorProto.create({ name: fresh, dataType: onnxNumber(dtype), dims: [...shape], rawData }));
+    this.initializers.push(createTensor({ name: fresh, dataType: onnxNumber(dtype), dims: [...shape], rawData }));
     return fresh;
   }
 
@@ -76,7 +82,10 @@ export class GraphBuilder {
   /** `output = input` cut to `region`, which is relative to the input; `extent` are the input's sizes. */
   slice(input: string, region: Region, extent: readonly number[], output: string): void {
     const axes = region.flatMap(([begin, end], i) => (begin === 0 && end === extent[i] ? [] : [i]));
-    if (axes.length === 0) return this.node('Identity', [input], [output]);
+    if (axes.length === 0) {
+      this.node('Identity', [input], [output]);
+      return;
+    }
     const starts = axes.map((axis) => region[axis]![0]);
     const ends = axes.map((axis) => region[axis]![1]);
     if (this.opset < 10) {

@@ -7,7 +7,8 @@ import { build } from 'esbuild';
 
 /** Sources when run from a checkout, compiled files in the installed package. */
 const extension = extname(fileURLToPath(import.meta.url));
-const runtimeFile = (name: string, suffix: string) => fileURLToPath(new URL(`../runtime/${name}${suffix}`, import.meta.url));
+const runtimeFile = (name: string, suffix: string) =>
+  fileURLToPath(new URL(`../runtime/${name}${suffix}`, import.meta.url));
 
 let bundled: Promise<string> | undefined;
 

@@ -4,7 +4,7 @@ import type { Assemble, Compute, Literal, Program, Value } from '../compiler/ir/
 import { tensorOf } from '../compiler/ir/program.ts';
 import { count, formatRegion, lengths, type Region } from '../compiler/ir/region.ts';
 import { valueInfo } from '../compiler/onnx/encode.ts';
-import { onnx } from '../compiler/onnx/proto.ts';
+import { createTensor, onnx } from '../compiler/onnx/proto.ts';
 import { readRegion } from '../compiler/onnx/weights.ts';
 import type { Segment } from '../compiler/planning/schedule.ts';
 import { bytesPerElement, onnxNumber } from '../runtime/dtype.ts';
@@ -83,7 +83,13 @@ class SegmentModel {
     this.graph.node(operator.type, inputs, made, operator.attributes, operator.domain);
     const cropped = crop && scale !== undefined ? this.graph.fresh(`${first}.cropped`) : first;
     // The extent of what the operator made is not known here: every axis is sliced.
-    if (crop) this.graph.slice(made[0]!, crop, crop.map(() => Number.NaN), cropped);
+    if (crop)
+      this.graph.slice(
+        made[0]!,
+        crop,
+        crop.map(() => Number.NaN),
+        cropped,
+      );
     if (scale !== undefined) {
       const dtype = tensorOf(this.program, operator.outputs[0]!.tensor).dtype!;
       this.graph.scale(crop ? cropped : made[0]!, scale, dtype, first);
@@ -117,15 +123,24 @@ class SegmentModel {
     const { initializers } = this.graph;
     if (source.kind === 'strings') {
       const stringData = source.values.map((text) => new Uint8Array(Buffer.from(text)));
-      initializers.push(onnx.TensorProto.create({ ...tensor, stringData }));
+      initializers.push(createTensor({ ...tensor, stringData }));
     } else if (bytes <= INLINE) {
       const chunks: Uint8Array[] = [];
       for await (const chunk of readRegion(weight, region)) chunks.push(chunk);
-      initializers.push(onnx.TensorProto.create({ ...tensor, rawData: Buffer.concat(chunks) }));
+      initializers.push(createTensor({ ...tensor, rawData: Buffer.concat(chunks) }));
     } else if (source.kind === 'fill' && (this.program.opsets[''] ?? 1) >= 9) {
-      const shape = this.graph.literal(`${name}.shape`, { kind: 'literal', dtype: 'int64', shape: [dims.length], data: dims });
-      const value = onnx.TensorProto.create({ dataType: tensor.dataType, dims: [1], rawData: source.bytes });
-      const attribute = onnx.AttributeProto.create({ name: 'value', type: onnx.AttributeProto.AttributeType.TENSOR, t: value });
+      const shape = this.graph.literal(`${name}.shape`, {
+        kind: 'literal',
+        dtype: 'int64',
+        shape: [dims.length],
+        data: dims,
+      });
+      const value = createTensor({ dataType: tensor.dataType, dims: [1], rawData: source.bytes });
+      const attribute = onnx.AttributeProto.create({
+        name: 'value',
+        type: onnx.AttributeProto.AttributeType.TENSOR,
+        t: value,
+      });
       this.graph.node('ConstantOfShape', [shape], [name], {
         value: { kind: 'proto', bytes: onnx.AttributeProto.encode(attribute).finish() },
       });
@@ -136,7 +151,7 @@ class SegmentModel {
         value: String(value),
       }));
       const dataLocation = onnx.TensorProto.DataLocation.EXTERNAL;
-      initializers.push(onnx.TensorProto.create({ ...tensor, dataLocation, externalData }));
+      initializers.push(createTensor({ ...tensor, dataLocation, externalData }));
     }
   }
 

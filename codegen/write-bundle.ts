@@ -31,6 +31,8 @@ export interface Bundle {
   readonly schedule: Schedule;
   readonly plan: Plan;
   readonly cluster: Cluster;
+  /** Told which device's files are being written, and how many segments of all are. */
+  readonly progress?: ((what: string, done: number, total: number) => void) | undefined;
 }
 
 export interface WrittenDevice {
@@ -50,7 +52,7 @@ async function sha256(path: string): Promise<string> {
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** The files of one device, without device.json: its manifest still lacks the build's digest. */
-async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule) {
+async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, wrote: () => void) {
   const { program, channels } = bundle.schedule;
   const { device } = own;
   await mkdir(join(folder, 'segments'), { recursive: true });
@@ -63,6 +65,7 @@ async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule) 
       const file = `segments/${step.index}.onnx`;
       await writeFile(join(folder, file), bytes);
       segments.push({ file, inputs, outputs });
+      wrote();
     }
   } finally {
     await weights.close();
@@ -136,8 +139,11 @@ async function writeAll(folder: string, bundle: Bundle): Promise<WrittenDevice[]
   const { schedule, plan } = bundle;
   const written: WrittenDevice[] = [];
   const manifests: Omit<DeviceManifest, 'build'>[] = [];
+  const segments = schedule.devices.flatMap(({ steps }) => steps.filter(({ kind }) => kind === 'segment')).length;
+  let done = 0;
   for (const own of schedule.devices) {
-    const { manifest, weightBytes } = await writeDevice(join(folder, own.device), bundle, own);
+    const wrote = () => bundle.progress?.(`writing ${own.device}`, ++done, segments);
+    const { manifest, weightBytes } = await writeDevice(join(folder, own.device), bundle, own, wrote);
     manifests.push(manifest);
     const operators = own.steps.flatMap((step) => (step.kind === 'segment' ? step.operators : [])).length;
     written.push({ device: own.device, operators, segments: manifest.segments.length, weightBytes });
@@ -148,9 +154,14 @@ async function writeAll(folder: string, bundle: Bundle): Promise<WrittenDevice[]
     'timeline.json': json(timeline(schedule)),
   };
   for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
-  const build = createHash('sha256').update(JSON.stringify([manifests, texts])).digest('hex');
+  const build = createHash('sha256')
+    .update(JSON.stringify([manifests, texts]))
+    .digest('hex');
   for (const manifest of manifests) {
-    await writeFile(join(folder, manifest.device, 'device.json'), json({ ...manifest, build } satisfies DeviceManifest));
+    await writeFile(
+      join(folder, manifest.device, 'device.json'),
+      json({ ...manifest, build } satisfies DeviceManifest),
+    );
   }
   const devices = manifests.map(({ device }) => device);
   await writeFile(

@@ -45,15 +45,27 @@ function indexOf(offset: number, dims: readonly number[]): string {
 function compareStrings(name: string, actual: readonly string[], expected: readonly string[]): Comparison {
   const at = expected.findIndex((text, i) => text !== actual[i]);
   if (at < 0) return { name, ok: true, maxAbs: 0, maxRel: 0 };
-  return { name, ok: false, maxAbs: Infinity, maxRel: Infinity, diverges: `element ${at}: "${actual[at]}", "${expected[at]}" expected` };
+  return {
+    name,
+    ok: false,
+    maxAbs: Infinity,
+    maxRel: Infinity,
+    diverges: `element ${at}: "${actual[at]}", "${expected[at]}" expected`,
+  };
 }
 
-export function compare(name: string, actual: Tensor | undefined, expected: Tensor, { rtol, atol } = tolerance): Comparison {
+export function compare(
+  name: string,
+  actual: Tensor | undefined,
+  expected: Tensor,
+  { rtol, atol } = tolerance,
+): Comparison {
   const wrong = (diverges: string): Comparison => ({ name, ok: false, maxAbs: Infinity, maxRel: Infinity, diverges });
   if (!actual) return wrong('missing');
   if (actual.type !== expected.type) return wrong(`dtype ${actual.type}, ${expected.type} expected`);
   if (actual.dims.join() !== expected.dims.join()) return wrong(`shape [${actual.dims}], [${expected.dims}] expected`);
-  if (actual.type === 'string' && expected.type === 'string') return compareStrings(name, actual.data as string[], expected.data as string[]);
+  if (actual.type === 'string' && expected.type === 'string')
+    return compareStrings(name, actual.data as string[], expected.data as string[]);
   const count = expected.data.length;
   let scale = 0;
   for (let i = 0; i < count; i++) {

@@ -11,7 +11,7 @@ import type { Program, Stage } from './ir/program.ts';
 import { formatProgram } from './ir/text.ts';
 import { verifyProgram } from './ir/verify.ts';
 import { type ImportOptions, importModel } from './onnx/import.ts';
-import type { Pass } from './pass.ts';
+import { type Pass, passesOf, type UserPass } from './pass.ts';
 import { CostModel } from './planning/cost.ts';
 import { formatPlan, type Plan } from './planning/plan.ts';
 import { makePlan } from './planning/policies/index.ts';
@@ -23,7 +23,7 @@ export interface LowerOptions {
   /** A plan, or what makes one of the program that is to be split. */
   readonly plan: Plan | ((program: Program<'imported'>) => Plan);
   /** Users' passes; each runs after the stage it names, in this order. */
-  readonly passes?: readonly Pass[] | undefined;
+  readonly passes?: readonly UserPass[] | undefined;
   /** Sees every program once it is verified. */
   readonly observe?: ((program: Program) => void) | undefined;
 }
@@ -36,15 +36,18 @@ export interface Lowered {
 /** Imported program and plan → schedule: split, assemble, link, schedule; every stage is verified. */
 export function lower(imported: Program<'imported'>, options: LowerOptions): Lowered {
   const { cluster, passes = [], observe } = options;
-  const run = <From extends Stage, To extends Stage>(pass: Pass<From, To>, program: Program<From>, plan: Plan | null) => {
+  const run = <From extends Stage, To extends Stage>(
+    pass: Pass<From, To>,
+    program: Program<From>,
+    plan: Plan | null,
+  ) => {
     const result = pass.run(program, { cluster, plan });
     verifyProgram(result, pass.name);
     return result;
   };
   /** The stage's program after the users' passes of that stage. */
   const settle = <S extends Stage>(program: Program<S>, plan: Plan | null): Program<S> => {
-    const own = passes.filter((pass): pass is Pass<S> => pass.from === program.stage);
-    const settled = own.reduce((current, pass) => run(pass, current, plan), program);
+    const settled = passesOf(passes, program.stage).reduce((current, pass) => run(pass, current, plan), program);
     observe?.(settled);
     return settled;
   };
@@ -66,11 +69,13 @@ export interface CompileOptions extends ImportOptions {
   /** A plan, or the name of a policy that makes one; `spatial` if neither is given. */
   readonly plan?: Plan | undefined;
   readonly policy?: string | undefined;
-  readonly passes?: readonly Pass[] | undefined;
+  readonly passes?: readonly UserPass[] | undefined;
   /** Folder that receives every stage as text. */
   readonly dump?: string | undefined;
   /** The build folder; replaced if it is an earlier build. */
   readonly output: string;
+  /** Told what is being done, and how much of it. */
+  readonly progress?: ((what: string, done: number, total: number) => void) | undefined;
 }
 
 export interface Compiled {
@@ -82,7 +87,10 @@ export interface Compiled {
 /** @throws CompileError for whatever the user can mend; then nothing is written */
 export async function compile(options: CompileOptions): Promise<Compiled> {
   const { cluster, output, dump } = options;
+  const { progress = () => {} } = options;
+  progress(`importing ${options.model}`, 0, 100);
   const imported = await importModel(options.model, options);
+  progress('splitting', 5, 100);
   const dumps: Program[] = [];
   const { schedule, plan } = lower(imported, {
     cluster,
@@ -91,7 +99,7 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
     observe: dump ? (program) => dumps.push(program) : undefined,
   });
   if (dump) await writeDumps(dump, dumps, plan);
-  const devices = await writeBundle(output, { schedule, plan, cluster });
+  const devices = await writeBundle(output, { schedule, plan, cluster, progress });
   return { schedule, plan, devices };
 }
 

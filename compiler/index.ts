@@ -1,7 +1,9 @@
 /** shardonnx as a library. */
+
+export { openBundle } from '../runtime/index.ts';
 export { type Cluster, loadCluster, parseCluster } from './cluster/cluster.ts';
-export { compare, type Comparison, tolerance } from './compare.ts';
-export { type Compiled, compile, type CompileOptions, lower } from './compile.ts';
+export { type Comparison, compare, tolerance } from './compare.ts';
+export { type Compiled, type CompileOptions, compile, lower } from './compile.ts';
 export { CompileError } from './error.ts';
 export { parseProgram } from './ir/parse.ts';
 export * from './ir/program.ts';
@@ -10,7 +12,6 @@ export { formatProgram } from './ir/text.ts';
 export { verifyProgram } from './ir/verify.ts';
 export { importModel as loadModel } from './onnx/import.ts';
 export { definePass, type Pass, type PassContext } from './pass.ts';
-export { formatPlan, parsePlan, type Plan } from './planning/plan.ts';
+export { formatPlan, type Plan, parsePlan } from './planning/plan.ts';
 export { makePlan } from './planning/policies/index.ts';
 export type { Schedule } from './planning/schedule.ts';
-export { openBundle } from '../runtime/index.ts';

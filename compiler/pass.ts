@@ -20,6 +20,14 @@ export interface Pass<From extends Stage = Stage, To extends Stage = From> {
   readonly run: (program: Program<From>, context: PassContext) => Program<To>;
 }
 
+/** A pass that leaves the program in the stage it takes. */
+export type UserPass = { [S in Stage]: Pass<S> }[Stage];
+
+/** Those of `stage`. */
+export const passesOf = <S extends Stage>(passes: readonly UserPass[], stage: S): Pass<S>[] =>
+  // TypeScript cannot see that the filter picks the union's member of this stage.
+  passes.filter((pass) => pass.from === stage) as unknown as Pass<S>[];
+
 /** A user's pass: runs after the stage it names and leaves the program in it. Export it as default from the --pass file. */
 export const definePass = <S extends Stage>(pass: {
   readonly name: string;

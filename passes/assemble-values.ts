@@ -115,7 +115,10 @@ class Assembler {
     const held = complete.filter((piece) => piece.device === device).map((piece) => piece.value);
     this.held.set(at(device, tensor), held);
     for (const need of listAt(this.needs, at(device, tensor)).toSorted((a, b) => count(b) - count(a))) {
-      const missing = subtractAll(need, held.map((value) => value.region!));
+      const missing = subtractAll(
+        need,
+        held.map((value) => value.region!),
+      );
       for (const box of missing) held.push(...this.fetch(device, pieces, box, origin));
     }
     return held;
@@ -170,4 +173,3 @@ export const assembleValues: Pass<'split', 'assembled'> = {
   to: 'assembled',
   run: (program) => ({ ...program, stage: 'assembled', operators: new Assembler(program).run() }),
 };
-

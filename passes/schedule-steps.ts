@@ -92,7 +92,9 @@ class DeviceOrder {
 /** Adds to each run of operators what crosses its borders. */
 function toSteps(program: Program<'linked'>, device: string, groups: DeviceOrder['groups']): Step[] {
   const wanted =
-    device === program.placement!.outputs ? program.outputs.map((name) => valueKey(wholeValue(tensorOf(program, name)))) : [];
+    device === program.placement!.outputs
+      ? program.outputs.map((name) => valueKey(wholeValue(tensorOf(program, name))))
+      : [];
   /** Last group that reads a value. */
   const lastRead = new Map<string, number>(wanted.map((key) => [key, groups.length]));
   const membersOf = (group: (typeof groups)[number]): readonly Operator[] => ('kind' in group ? [group] : group);

@@ -28,13 +28,15 @@ export function tileOf(program: Program<'imported'>, operator: Compute, cut: Cut
     if (read === null) return null;
     return 'kind' in read ? read : { ...whole(input as Value), region: read };
   });
+  // Concat has no optional inputs: those a tile does not touch are left out, the others move up.
+  const kept = operator.type === 'Concat' ? inputs.filter((input) => input !== null) : inputs;
   const outputs = operator.outputs.map((output, i) =>
     output === null ? null : { ...whole(output), region: outputRegion(cut, i, spans), ...(partial ? { partial } : {}) },
   );
   return {
     ...operator,
     device,
-    inputs,
+    inputs: kept,
     outputs,
     attributes: { ...operator.attributes, ...tile.attributes },
     ...(tile.crop ? { crop: tile.crop } : {}),
@@ -97,6 +99,11 @@ export const splitOperators: Pass<'imported', 'split'> = {
       }
       split.push(...tiles.reverse());
     }
-    return { ...program, stage: 'split', placement: { inputs: cluster.inputs, outputs: cluster.outputs }, operators: split.reverse() };
+    return {
+      ...program,
+      stage: 'split',
+      placement: { inputs: cluster.inputs, outputs: cluster.outputs },
+      operators: split.reverse(),
+    };
   },
 };

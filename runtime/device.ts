@@ -143,7 +143,10 @@ class RunningDevice implements OpenDevice, TransportListener {
   }
 
   stats(): DeviceStats {
-    return this.parts.recorder.stats(this.manifest.device, this.parts.transport.inProcess ? null : process.resourceUsage().maxRSS * 1024);
+    return this.parts.recorder.stats(
+      this.manifest.device,
+      this.parts.transport.inProcess ? null : process.resourceUsage().maxRSS * 1024,
+    );
   }
 
   close(): Promise<void> {

@@ -37,7 +37,8 @@ export const bytesPerElement = (dtype: DType): number => TABLE[dtype].bytes;
 /** A typed array over `bytes` (little-endian), copied only where alignment demands. */
 export function arrayOver(dtype: NumericDType, bytes: Uint8Array): NumericArray {
   const { array, bytes: size } = TABLE[dtype];
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // Not slice(): Buffer's own does not copy.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
 }
 

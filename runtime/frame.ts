@@ -166,7 +166,8 @@ function decodeControl(
     }
     case 'abort': {
       const { device, code, message } = texts(payload);
-      if (device === undefined || code === undefined || message === undefined) return malformed('an abort without code');
+      if (device === undefined || code === undefined || message === undefined)
+        return malformed('an abort without code');
       return { kind, inference: inference === WHOLE_DEVICE ? null : inference, device, code, message };
     }
     default:

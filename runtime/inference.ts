@@ -3,11 +3,13 @@ import { ShardonnxError } from './error.ts';
 import type { Mailbox } from './mailbox.ts';
 import { byteLength } from './mailbox.ts';
 import type { ChannelSpec, DeviceManifest } from './manifest.ts';
-import type { Device, Tensor } from './program.ts';
+import type { DataOf, Device, Tensor, Tensors } from './program.ts';
 import type { Segment } from './segment.ts';
 import type { Recorder } from './stats.ts';
 import { mismatch } from './tensor.ts';
 import type { Transport } from './transport.ts';
+
+type DTypes = readonly (keyof DataOf)[];
 
 /** What all inferences of a device share. */
 export interface Parts {
@@ -20,33 +22,40 @@ export interface Parts {
   readonly recorder: Recorder;
 }
 
+/**
+ * The two casts: which dtypes come is said by the generated program from device.json, and checked against device.json
+ * when segments are loaded and when tensors arrive.
+ */
 export function inference(id: number, parts: Parts): Device {
   const { manifest, segments, transport, mailbox, recorder } = parts;
   return {
-    async segment(index, inputs) {
+    async segment<D extends DTypes>(index: number, inputs: readonly Tensor[]) {
       const segment = segments[index];
       if (!segment) throw new RangeError(`${manifest.device} has no segment ${index}`);
       const begin = performance.now();
       const outputs = await segment.run(inputs);
       recorder.segment(index, performance.now() - begin);
-      return outputs;
+      return outputs as unknown as Tensors<D>;
     },
     send(to, channel, tensor) {
       checkSent(parts, to, channel, tensor);
       recorder.counters.bytesSent += byteLength(tensor);
       transport.send(to, { kind: 'tensor', inference: id, channel, tensor });
     },
-    receive: (from, channel) => mailbox.receive(id, from, channel),
+    receive: <D extends keyof DataOf>(from: string, channel: number) => mailbox.receive(id, from, channel) as Promise<Tensor<D>>,
   };
 }
 
 /** The program and device.json were written together; this tells on the device at fault when a tensor departs from them. */
 function checkSent({ manifest, channels }: Parts, to: string, id: number, tensor: Tensor): void {
   const channel = channels.get(id);
-  if (channel?.from !== manifest.device || channel.to !== to) throw new RangeError(`channel ${id} to ${to} is not known`);
+  if (channel?.from !== manifest.device || channel.to !== to)
+    throw new RangeError(`channel ${id} to ${to} is not known`);
   const wrong = mismatch(channel, tensor);
   if (!wrong) return;
   const { name } = channel;
   const message = `"${name}" has ${wrong.what} ${wrong.given}, device.json expects ${wrong.expected}`;
-  throw new ShardonnxError('channel-mismatch', message, { at: [`device ${manifest.device}`, `channel ${id} to ${to}`] });
+  throw new ShardonnxError('channel-mismatch', message, {
+    at: [`device ${manifest.device}`, `channel ${id} to ${to}`],
+  });
 }

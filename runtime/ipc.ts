@@ -51,7 +51,13 @@ export const plainTensors = (tensors: Named): Named =>
   Object.fromEntries(Object.entries(tensors).map(([name, { type, dims, data }]) => [name, { type, dims, data }]));
 
 const TO_DEVICE: readonly string[] = ['peers', 'infer', 'stats', 'stop'] satisfies ToDevice['type'][];
-const FROM_DEVICE: readonly string[] = ['listening', 'ready', 'result', 'stats', 'error'] satisfies FromDevice['type'][];
+const FROM_DEVICE: readonly string[] = [
+  'listening',
+  'ready',
+  'result',
+  'stats',
+  'error',
+] satisfies FromDevice['type'][];
 
 export const isToDevice = (message: unknown): message is ToDevice => TO_DEVICE.includes(typeOf(message));
 

@@ -1,17 +1,17 @@
 /** What a bundle's main.js calls: one device from the command line. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type OpenDevice, openDevice } from './device.ts';
 import { driven } from './driven.ts';
 import { ShardonnxError } from './error.ts';
-import { checkInputs, describe } from './inputs.ts';
-import type { DeviceManifest, TensorSpec } from './manifest.ts';
+import { type Flags, help, parseFlags } from './flags.ts';
+import { checkInputs } from './inputs.ts';
+import type { DeviceManifest } from './manifest.ts';
 import { readNpy, writeNpy } from './npy.ts';
 import type { Program, Tensor } from './program.ts';
 import { randomTensor } from './random.ts';
 import { readDeviceManifest } from './read-manifest.ts';
-import { callersOf, listenersOf } from './transport.ts';
+import { quantile } from './stats.ts';
 import { zeromqTransport } from './zeromq-transport.ts';
 
 export interface MainOptions {
@@ -19,6 +19,9 @@ export interface MainOptions {
   readonly directory: string;
   readonly program: Program;
 }
+
+type Named = Readonly<Record<string, Tensor>>;
+type Say = (line: string) => void;
 
 /** Sets the exit status: 0 only if what was asked was done. */
 export async function main(options: MainOptions, args: readonly string[] = process.argv.slice(2)): Promise<void> {
@@ -32,33 +35,87 @@ export async function main(options: MainOptions, args: readonly string[] = proce
 }
 
 async function run({ directory, program }: MainOptions, flags: Flags): Promise<void> {
-  const timeouts = { inference: flags.timeout, connect: flags.connectTimeout };
-  const threads = flags.threads === undefined ? {} : { threads: flags.threads };
-  if (flags.ipc) return driven({ directory, program, timeouts, ...threads }, flags.listen ?? 'tcp://127.0.0.1:*');
+  const { timeouts } = flags;
+  const common = { directory, program, timeouts, ...(flags.threads !== undefined && { threads: flags.threads }) };
+  if (flags.ipc) return driven(common, flags.listen ?? 'tcp://127.0.0.1:*');
   const manifest = await readDeviceManifest(directory);
   if (flags.help) return console.log(help(manifest));
-  const say = (line: string) => (flags.json ? console.error(line) : console.log(line));
+  const say: Say = (line) => (flags.json ? console.error : console.log)(`${manifest.device}: ${line}`);
   const inputs = await loadInputs(manifest, flags);
-  const interrupted = new Promise<never>((_, reject) => {
-    const stop = () => reject(new ShardonnxError('stopped', `${manifest.device} was stopped before all peers had come`));
-    for (const signal of SIGNALS) process.once(signal, stop);
-  });
-  const opening = openDevice({
-    directory,
-    program,
-    timeouts,
-    ...threads,
-    transport: zeromqTransport({
-      listen: flags.listen,
-      peers: async (listening) => {
-        if (listening) say(`${manifest.device}: listening at ${listening}`);
-        return flags.peers;
-      },
-    }),
-    onFailure: (inference, error) => {
-      if (error instanceof ShardonnxError) console.error(`inference ${inference}: ${error.format()}`);
+  let device: OpenDevice | undefined;
+  onSignal(() => (device ? void device.close() : process.exit(0)));
+  const transport = zeromqTransport({
+    listen: flags.listen,
+    peers: async (listening) => {
+      if (listening) say(`listening at ${listening}`);
+      return flags.peers;
     },
   });
-  const device = await Promise.race([opening, interrupted]);
-  return work(device, inputs, flags, say);
+  device = await openDevice({ ...common, transport, onFailure });
+  say(`ready with ${manifest.devices.join(', ')}`);
+  try {
+    await work(device, inputs, flags, say);
+  } finally {
+    await device.close();
+  }
+}
+
+async function work(device: OpenDevice, inputs: Named | null, flags: Flags, say: Say): Promise<void> {
+  const { device: name, outputDevice } = device.manifest;
+  let inferences = 0;
+  const write = async (outputs: Named) => {
+    inferences++;
+    if (flags.output !== undefined) await writeOutputs(flags.output, outputs);
+  };
+  if (inputs) {
+    for (let i = 0; i < flags.repeat; i++) await write(await device.infer(inputs));
+    await device.close();
+  } else if (name === outputDevice) {
+    for await (const { inference, outputs } of device.results()) {
+      await write(outputs);
+      say(`inference ${inference} done`);
+    }
+  }
+  await device.stopped;
+  const { latencyMs, ...stats } = device.stats();
+  const summary = { median: quantile(latencyMs, 0.5), p95: quantile(latencyMs, 0.95) };
+  const count = Math.max(inferences, latencyMs.length);
+  say(`finished after ${count} inferences${count ? `, median ${summary.median?.toFixed(2)} ms` : ''}`);
+  if (flags.json) console.log(JSON.stringify({ ok: true, inferences: count, latencyMs: summary, ...stats }));
+}
+
+/** null on a device that holds none. @throws missing-input, unknown-input, input-shape, input-dtype, npy-invalid */
+async function loadInputs(manifest: DeviceManifest, { inputs }: Flags): Promise<Named | null> {
+  const specs = new Map(manifest.inputs.map((spec) => [spec.name, spec]));
+  const tensors: Record<string, Tensor> = {};
+  for (const [i, [name, source]] of Object.entries(inputs).entries()) {
+    const spec = specs.get(name);
+    tensors[name] = source === 'random' && spec ? randomTensor(spec, i + 1) : await readNpy(source);
+  }
+  if (manifest.device !== manifest.inputDevice && Object.keys(tensors).length === 0) return null;
+  checkInputs(manifest.inputs, tensors);
+  return tensors;
+}
+
+async function writeOutputs(directory: string, outputs: Named): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const [name, tensor] of Object.entries(outputs)) {
+    await writeNpy(join(directory, `${name.replaceAll(/[^\w.-]/g, '_')}.npy`), tensor);
+  }
+}
+
+/** The first signal stops in good order, the second at once. */
+function onSignal(stop: () => void): void {
+  let seen = false;
+  const handle = () => {
+    if (seen) process.exit(1);
+    seen = true;
+    stop();
+  };
+  process.on('SIGINT', handle);
+  process.on('SIGTERM', handle);
+}
+
+function onFailure(inference: number, error: unknown): void {
+  if (error instanceof ShardonnxError) console.error(`inference ${inference}: ${error.format()}`);
 }

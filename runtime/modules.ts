@@ -47,7 +47,8 @@ function load<Module>(name: string): Module {
 function dependencyMissing(name: string, cause: unknown): ShardonnxError {
   const folder = dirname(fileURLToPath(import.meta.url));
   const installed = resolve(name) !== undefined;
-  const why = installed && cause instanceof Error ? `cannot be loaded: ${cause.message.split('\n')[0]}` : 'is not installed';
+  const why =
+    installed && cause instanceof Error ? `cannot be loaded: ${cause.message.split('\n')[0]}` : 'is not installed';
   return new ShardonnxError('dependency-missing', `${name} ${why}`, {
     hint: `run "npm install" in ${folder}`,
     cause,

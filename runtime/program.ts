@@ -24,18 +24,24 @@ export interface Tensor<D extends keyof DataOf = keyof DataOf> {
   readonly data: DataOf[D];
 }
 
-/** One inference on one device. */
+/** Tensors of these dtypes, in order. */
+export type Tensors<D extends readonly (keyof DataOf)[]> = { [K in keyof D]: Tensor<D[K]> };
+type AnyTensors = readonly (keyof DataOf)[];
+
+/** One inference on one device. The dtypes a program states are checked against device.json. */
 export interface Device {
   /** Executes segment `index`; tensors in the order of device.json. */
-  segment(index: number, inputs: readonly Tensor[]): Promise<Tensor[]>;
+  segment<D extends AnyTensors>(index: number, inputs: readonly Tensor[]): Promise<Tensors<D>>;
   /** Hands a tensor to the transport and returns at once. */
   send(to: string, channel: number, tensor: Tensor): void;
   /** Resolves when the peer's tensor is here. @throws receive-timeout, peer-lost, peer-failed */
-  receive(from: string, channel: number): Promise<Tensor>;
+  receive<D extends keyof DataOf>(from: string, channel: number): Promise<Tensor<D>>;
 }
 
+type Named = Readonly<Record<string, Tensor>>;
+
 /** A device's share of one inference: what it holds of the model's inputs in, what it holds of the outputs out, by name. */
-export type Program = (
+export type Program<Inputs extends Named = Named, Outputs extends Named = Named> = (
   device: Device,
-  inputs: Readonly<Record<string, Tensor>>,
-) => Promise<Readonly<Record<string, Tensor>>>;
+  inputs: Inputs,
+) => Promise<Outputs>;

@@ -1,9 +1,10 @@
 /** Made-up inputs, the same on every machine for the same seed. */
+
+import { bytesPerElement, type DType } from './dtype.ts';
 import { ShardonnxError } from './error.ts';
 import type { TensorSpec } from './manifest.ts';
 import type { Tensor } from './program.ts';
 import { elements, formatShape, tensorOver } from './tensor.ts';
-import { bytesPerElement, type DType } from './dtype.ts';
 
 /**
  * Floats in [0, 1), bytes over their whole range, other integers in [0, 8) (they are often indices), booleans.

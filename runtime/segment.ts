@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type * as Ort from 'onnxruntime-node';
 import { arrayOver, isArrayOf, isDType } from './dtype.ts';
 import { ShardonnxError } from './error.ts';
-import type { DeviceManifest, SegmentSpec } from './manifest.ts';
+import type { DeviceManifest, SegmentSpec, TensorSpec } from './manifest.ts';
 import { onnxruntime } from './modules.ts';
 import type { Tensor } from './program.ts';
 
@@ -38,13 +38,10 @@ async function load(
   const session = await ort.InferenceSession.create(join(directory, spec.file), options).catch((cause) => {
     throw failed('cannot be loaded', cause);
   });
-  const names = (specs: readonly { name: string }[]) => specs.map(({ name }) => name);
-  const differ = (own: readonly string[], said: readonly string[]) =>
-    own.length !== said.length || said.some((name) => !own.includes(name));
-  if (differ(session.inputNames, names(spec.inputs)) || differ(session.outputNames, names(spec.outputs))) {
+  if (!fits(spec.inputs, session.inputMetadata) || !fits(spec.outputs, session.outputMetadata)) {
     throw failed('has other inputs or outputs than device.json says', undefined);
   }
-  const fetches = names(spec.outputs);
+  const fetches = spec.outputs.map(({ name }) => name);
   return {
     spec,
     async run(inputs) {
@@ -59,6 +56,12 @@ async function load(
     },
     release: () => session.release(),
   };
+}
+
+/** Whether a session has exactly these inputs or outputs. Programs rely on the dtypes. */
+function fits(specs: readonly TensorSpec[], values: readonly Ort.InferenceSession.ValueMetadata[]): boolean {
+  const found = new Map(values.flatMap((value) => (value.isTensor ? [[value.name, value.type]] : [])));
+  return found.size === specs.length && specs.every(({ name, dtype }) => found.get(name) === dtype);
 }
 
 /** The default is kept wherever it was not measured to cost. */

@@ -60,3 +60,9 @@ export class Recorder {
     };
   }
 }
+
+/** null of nothing. @param q 0.5 is the median */
+export function quantile(values: readonly number[], q: number): number | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? null;
+}

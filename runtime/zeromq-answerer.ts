@@ -5,7 +5,17 @@ import { decodeFrame, encodeFrame, type HelloFrame } from './frame.ts';
 import { duplicatePeer, refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
 import { callersOf } from './transport.ts';
-import { connectionBroke, dispatch, GRACE, hello, LINGER, type Parts, reject, socketOptions, type Wire } from './zeromq-wire.ts';
+import {
+  connectionBroke,
+  dispatch,
+  GRACE,
+  hello,
+  LINGER,
+  type Parts,
+  reject,
+  socketOptions,
+  type Wire,
+} from './zeromq-wire.ts';
 
 interface Peer {
   readonly name: string;

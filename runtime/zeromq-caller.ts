@@ -5,7 +5,17 @@ import { ShardonnxError } from './error.ts';
 import { decodeFrame, type Frame, type Malformed } from './frame.ts';
 import { refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
-import { connectionBroke, dispatch, GRACE, hello, LINGER, type Parts, reject, socketOptions, type Wire } from './zeromq-wire.ts';
+import {
+  connectionBroke,
+  dispatch,
+  GRACE,
+  hello,
+  LINGER,
+  type Parts,
+  reject,
+  socketOptions,
+  type Wire,
+} from './zeromq-wire.ts';
 
 export class Caller {
   readonly #socket: Dealer;

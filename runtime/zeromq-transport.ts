@@ -5,8 +5,8 @@
 import { ShardonnxError } from './error.ts';
 import { encodeFrame } from './frame.ts';
 import { Joining } from './handshake.ts';
-import { callersOf, listenersOf, peersOf } from './transport.ts';
 import type { Transport, TransportFactory, TransportListener, TransportSetup } from './transport.ts';
+import { callersOf, listenersOf, peersOf } from './transport.ts';
 import { Answerer } from './zeromq-answerer.ts';
 import { Caller } from './zeromq-caller.ts';
 import type { Wire } from './zeromq-wire.ts';

@@ -24,7 +24,10 @@ interface Options extends OutputOptions {
 
 async function readPlan(file: string) {
   const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new CompileError('plan', `cannot read ${file}: ${cause.message}`, { cause, hint: 'give a plan file with --plan' });
+    throw new CompileError('plan', `cannot read ${file}: ${cause.message}`, {
+      cause,
+      hint: 'give a plan file with --plan',
+    });
   });
   return parsePlan(text, file);
 }
@@ -64,7 +67,9 @@ async function run(model: string, options: Options): Promise<void> {
       transfers: schedule.channels.length,
       bytes,
       predictedMs: schedule.makespan * 1000,
-      devices: Object.fromEntries(devices.map(({ device, ...rest }, i) => [device, { ...rest, peakBytes: schedule.devices[i]!.peakBytes }])),
+      devices: Object.fromEntries(
+        devices.map(({ device, ...rest }, i) => [device, { ...rest, peakBytes: schedule.devices[i]!.peakBytes }]),
+      ),
     };
     printResult(options, data, text);
   } finally {
@@ -81,7 +86,7 @@ export const addCompile = (program: Command): void => {
     .requiredOption('-o, --output <folder>', 'build folder; replaced if it is an earlier build')
     .option('--plan <file>', 'plan file (JSON)')
     .option('--policy <policy>', `make the plan: ${policies.map(policyUsage).join(', ')} (default: spatial)`)
-    .option('--pass <file>', "run a pass of yours after the stage it names (repeatable)", repeatable, [])
+    .option('--pass <file>', 'run a pass of yours after the stage it names (repeatable)', repeatable, [])
     .option('--dump <folder>', 'write the program of every stage there')
     .option('--dim <name=size>', 'size of a free dimension, e.g. batch=1 or x:2=640 (repeatable)', repeatable, [])
     .option('--json', 'print one JSON object')

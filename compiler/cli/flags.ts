@@ -1,4 +1,5 @@
 /** Flags that several commands share. */
+import { Option } from 'commander';
 import { CompileError } from '../error.ts';
 
 /** Collects a flag given several times. */
@@ -33,3 +34,8 @@ export const positiveInteger =
     if (!/^[1-9]\d*$/.test(text)) throw flagError(`${flag} ${text}`, 'a whole number above zero is needed');
     return Number(text);
   };
+
+export const transportOption = (standard: 'tcp' | 'memory'): Option =>
+  new Option('--transport <kind>', 'tcp: one process a device; memory: all in one')
+    .choices(['tcp', 'memory'])
+    .default(standard);

@@ -3,12 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { PNG } from 'pngjs';
 import { arrayOver, dtypeOfOnnxNumber } from '../../runtime/dtype.ts';
-import { randomTensor, readNpy, type Tensor, type TensorSpec } from '../../runtime/index.ts';
+import { decodeNpy, randomTensor, type Tensor, type TensorSpec } from '../../runtime/index.ts';
 import { CompileError } from '../error.ts';
 import { bytesOfTensor } from '../onnx/decode.ts';
-import { onnx, toNumber } from '../onnx/proto.ts';
+import { decodeTensor, toNumber } from '../onnx/proto.ts';
 
-const inputError = (message: string, hint: string, cause?: unknown) => new CompileError('input', message, { hint, cause });
+const inputError = (message: string, hint: string, cause?: unknown) =>
+  new CompileError('input', message, { hint, cause });
 
 /** RGB from 0 to 1 as [1,3,h,w], grey as [1,1,h,w]; the picture is scaled to the input's size. */
 function fromPng(bytes: Buffer, spec: TensorSpec): Tensor {
@@ -21,7 +22,10 @@ function fromPng(bytes: Buffer, spec: TensorSpec): Tensor {
   const pixel = (x: number, y: number, c: number) => picture.data[4 * (y * picture.width + x) + c]! / 255;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const from = [Math.floor(((x + 0.5) * picture.width) / width), Math.floor(((y + 0.5) * picture.height) / height)] as const;
+      const from = [
+        Math.floor(((x + 0.5) * picture.width) / width),
+        Math.floor(((y + 0.5) * picture.height) / height),
+      ] as const;
       const rgb = [0, 1, 2].map((c) => pixel(...from, c));
       const values = channels === 3 ? rgb : [0.299 * rgb[0]! + 0.587 * rgb[1]! + 0.114 * rgb[2]!];
       for (const [c, value] of values.entries()) data[(c * height + y) * width + x] = value;
@@ -32,10 +36,11 @@ function fromPng(bytes: Buffer, spec: TensorSpec): Tensor {
 
 /** A serialized TensorProto, as ONNX's test data has them. */
 export function fromProto(bytes: Uint8Array): Tensor {
-  const proto = onnx.TensorProto.decode(bytes);
+  const proto = decodeTensor(bytes);
   const dtype = dtypeOfOnnxNumber(proto.dataType);
   const dims = proto.dims.map(toNumber);
-  if (dtype === 'string') return { type: dtype, dims, data: proto.stringData.map((text) => Buffer.from(text).toString()) };
+  if (dtype === 'string')
+    return { type: dtype, dims, data: proto.stringData.map((text) => Buffer.from(text).toString()) };
   const content = bytesOfTensor(proto);
   if (!dtype || !content) throw new Error(`data type ${proto.dataType}`);
   return { type: dtype, dims, data: arrayOver(dtype, content) };
@@ -47,7 +52,7 @@ async function readInput(file: string, spec: TensorSpec): Promise<Tensor> {
     throw inputError(`cannot read ${file}: ${cause.message}`, hint, cause);
   });
   const kind = extname(file).toLowerCase();
-  if (kind === '.npy') return readNpy(bytes);
+  if (kind === '.npy') return decodeNpy(bytes, file);
   try {
     if (kind === '.png') return fromPng(bytes, spec);
     if (kind === '.pb') return fromProto(bytes);
@@ -59,12 +64,18 @@ async function readInput(file: string, spec: TensorSpec): Promise<Tensor> {
 }
 
 /** @param given `FILE` (a model of one input), `NAME=FILE`, or `random` for all that is not named */
-export async function readInputs(specs: readonly TensorSpec[], given: readonly string[]): Promise<Record<string, Tensor>> {
+export async function readInputs(
+  specs: readonly TensorSpec[],
+  given: readonly string[],
+): Promise<Record<string, Tensor>> {
   const byName = new Map<string, string>();
   for (const text of given.filter((one) => one !== 'random')) {
     const spec = specs.find(({ name }) => text.startsWith(`${name}=`));
     if (!spec && specs.length !== 1) {
-      throw inputError(`"${text}" names no input`, `write NAME=FILE; inputs are ${specs.map(({ name }) => name).join(', ')}`);
+      throw inputError(
+        `"${text}" names no input`,
+        `write NAME=FILE; inputs are ${specs.map(({ name }) => name).join(', ')}`,
+      );
     }
     const name = (spec ?? specs[0]!).name;
     byName.set(name, spec ? text.slice(name.length + 1) : text.replace(/^[\w.]+=/, ''));
@@ -78,7 +89,8 @@ export async function readInputs(specs: readonly TensorSpec[], given: readonly s
   const tensors: Record<string, Tensor> = {};
   for (const [seed, spec] of specs.entries()) {
     const file = byName.get(spec.name);
-    tensors[spec.name] = file === undefined || file === 'random' ? randomTensor(spec, seed + 1) : await readInput(file, spec);
+    tensors[spec.name] =
+      file === undefined || file === 'random' ? randomTensor(spec, seed + 1) : await readInput(file, spec);
   }
   return tensors;
 }

@@ -8,7 +8,7 @@ import { build, type Plugin } from 'esbuild';
 import { z } from 'zod';
 import { CompileError } from '../error.ts';
 import { stages } from '../ir/program.ts';
-import type { Pass } from '../pass.ts';
+import type { UserPass } from '../pass.ts';
 
 /** This package's own entry, whichever way it runs: the user's `shardonnx` must be the one that is compiling. */
 const self: Plugin = {
@@ -23,7 +23,7 @@ const shape = z.object({
   name: z.string().min(1),
   from: z.enum(stages),
   to: z.enum(stages),
-  run: z.custom<Pass['run']>((value) => typeof value === 'function', 'a function'),
+  run: z.custom<UserPass['run']>((value) => typeof value === 'function', 'a function'),
 });
 
 const passError = (file: string, message: string, cause?: unknown) =>
@@ -34,21 +34,28 @@ const passError = (file: string, message: string, cause?: unknown) =>
   });
 
 /** @throws pass */
-export async function loadPass(file: string): Promise<Pass> {
+export async function loadPass(file: string): Promise<UserPass> {
   const path = resolve(file);
   await access(path).catch((cause) => {
     throw passError(file, 'cannot be read', cause);
   });
   const compiled = join(tmpdir(), `shardonnx-pass-${randomBytes(6).toString('hex')}.mjs`);
   try {
-    const options = { bundle: true, write: false, platform: 'node', format: 'esm', target: 'node20', logLevel: 'silent' } as const;
+    const options = {
+      bundle: true,
+      write: false,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      logLevel: 'silent',
+    } as const;
     const { outputFiles } = await build({ ...options, entryPoints: [path], plugins: [self] });
     await writeFile(compiled, outputFiles[0]!.text);
     const { default: pass }: { default: unknown } = await import(pathToFileURL(compiled).href);
     const parsed = shape.safeParse(pass);
     if (!parsed.success) throw passError(file, 'its default export is no pass');
     if (parsed.data.from !== parsed.data.to) throw passError(file, 'it must leave the program in the stage it takes');
-    return parsed.data;
+    return parsed.data as UserPass;
   } catch (cause) {
     if (cause instanceof CompileError) throw cause;
     throw passError(file, cause instanceof Error ? cause.message.split('\n')[0]! : String(cause), cause);

@@ -20,7 +20,10 @@ export function reportError(error: unknown, { json }: OutputOptions): void {
   if (!(error instanceof ShardonnxError)) throw error;
   process.exitCode = 1;
   const { at = [], hint } = error.details;
-  if (json) process.stdout.write(`${JSON.stringify({ ok: false, error: { code: error.code, message: error.message, at, hint } })}\n`);
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ ok: false, error: { code: error.code, message: error.message, at, hint } })}\n`,
+    );
   process.stderr.write(`${error.format()}\n`);
 }
 
@@ -35,7 +38,12 @@ export interface Progress {
 
 /** A bar on stderr, shown only once the work has taken a second; nothing where stderr is no terminal. */
 export function progress(): Progress {
-  const bar = new SingleBar({ format: '{bar} {percentage} %  {what}', stream: process.stderr, clearOnComplete: true, hideCursor: true });
+  const bar = new SingleBar({
+    format: '{bar} {percentage} %  {what}',
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  });
   const begin = performance.now();
   let shown = false;
   return {

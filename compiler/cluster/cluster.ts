@@ -11,7 +11,10 @@ const quantity = (read: (text: string) => number | string, positive: boolean) =>
     const wrong = typeof value === 'string' ? value : undefined;
     const low = typeof value === 'number' && (positive ? value <= 0 : value < 0);
     if (wrong || low || value === Number.POSITIVE_INFINITY) {
-      context.addIssue({ code: 'custom', message: wrong ?? `"${text}" must be ${positive ? 'above' : 'at least'} zero` });
+      context.addIssue({
+        code: 'custom',
+        message: wrong ?? `"${text}" must be ${positive ? 'above' : 'at least'} zero`,
+      });
       return z.NEVER;
     }
     return value as number;
@@ -109,7 +112,11 @@ export async function loadCluster(path: string): Promise<Cluster> {
     return parseCluster(parse(text), path);
   } catch (cause) {
     if (cause instanceof CompileError) throw cause;
-    throw clusterError(path, cause instanceof Error ? cause.message.split('\n')[0]! : String(cause), 'write YAML or JSON');
+    throw clusterError(
+      path,
+      cause instanceof Error ? cause.message.split('\n')[0]! : String(cause),
+      'write YAML or JSON',
+    );
   }
 }
 

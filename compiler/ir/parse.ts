@@ -26,10 +26,14 @@ class Scanner {
   ) {}
 
   fail(expected: string): never {
-    throw new CompileError('program-text', `${expected} expected, found ${JSON.stringify(this.text.slice(this.at, this.at + 20))}`, {
-      at: [`line ${this.line}, column ${this.at + 1}`],
-      hint: 'compare with what --dump writes',
-    });
+    throw new CompileError(
+      'program-text',
+      `${expected} expected, found ${JSON.stringify(this.text.slice(this.at, this.at + 20))}`,
+      {
+        at: [`line ${this.line}, column ${this.at + 1}`],
+        hint: 'compare with what --dump writes',
+      },
+    );
   }
 
   /** The match of a sticky pattern at the cursor, spaces skipped. */
@@ -129,7 +133,17 @@ class ProgramReader {
       else if (inOperators) operators.push(this.operator(scan(index)));
       else this.tensor(scan(index));
     }
-    return { stage: stage as Stage, name, irVersion, opsets, tensors: this.tensors, inputs, outputs, operators, placement };
+    return {
+      stage: stage as Stage,
+      name,
+      irVersion,
+      opsets,
+      tensors: this.tensors,
+      inputs,
+      outputs,
+      operators,
+      placement,
+    };
   }
 
   private tensor(line: Scanner): void {
@@ -142,9 +156,10 @@ class ProgramReader {
     if (role !== 'weight') {
       if (type !== 'opaque' && !isDType(type)) line.fail('a dtype');
       this.tensors.set(name, { name, role, dtype: isDType(type) ? type : null, shape });
-      return line.end();
+      line.end();
+      return;
     }
-    if (!isDType(type) || !isKnown(shape)) return line.fail('the dtype and shape of a weight');
+    if (!isDType(type) || !isKnown(shape)) throw line.fail('the dtype and shape of a weight');
     line.expect(/=/, '"="');
     this.tensors.set(name, { name, role, dtype: type, shape, source: this.source(line) });
     line.end();
@@ -247,7 +262,12 @@ class ProgramReader {
     }
     const captures = line.take(/captures\(/) ? line.list(/\)/, () => this.value(line)) : [];
     const cropText = line.take(/crop (\[[^\]]*\])/)?.[1];
-    const crop = cropText ? parseRegion(cropText, cropText.split(',').map(() => null)) : undefined;
+    const crop = cropText
+      ? parseRegion(
+          cropText,
+          cropText.split(',').map(() => null),
+        )
+      : undefined;
     const scale = line.take(/scale/) ? line.number() : undefined;
     return {
       kind: 'compute',

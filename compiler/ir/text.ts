@@ -1,7 +1,7 @@
 /** Text form of a program: deterministic, one operator a line, read back by parse.ts. */
 import type { Attribute, Literal, Operator, Program, Tensor, Value, WeightSource } from './program.ts';
-import { equalRegions, formatRegion, wholeRegion } from './region.ts';
 import { isKnown } from './program.ts';
+import { equalRegions, formatRegion, wholeRegion } from './region.ts';
 
 const BARE = /^[A-Za-z0-9_./$@+-]+$/;
 export const formatName = (name: string): string => `%${BARE.test(name) ? name : JSON.stringify(name)}`;

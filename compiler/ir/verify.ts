@@ -61,7 +61,8 @@ class Verifier {
       linked: ['compute', 'assemble', 'send', 'receive'],
     };
     if (!kinds[stage].includes(operator.kind)) this.fail(`${operator.kind} before its stage`, operator);
-    if ((stage === 'imported') !== (operator.device === null)) this.fail('a device where none belongs, or none', operator);
+    if ((stage === 'imported') !== (operator.device === null))
+      this.fail('a device where none belongs, or none', operator);
     for (const value of [...reads(operator), ...writes(operator)]) this.inside(operator, value);
     if (operator.kind === 'assemble') this.assembles(operator.inputs, operator.output, operator);
   }
@@ -86,11 +87,18 @@ class Verifier {
     if (partials.length > 0 && !crop) {
       const all = partials.length === inputs.length && partials.length === partials[0]!.partial!.count;
       const indices = new Set(partials.map(({ partial }) => partial!.index));
-      if (!all || indices.size !== partials.length || output.partial) this.fail('combines some partials only', operator);
+      if (!all || indices.size !== partials.length || output.partial)
+        this.fail('combines some partials only', operator);
       for (const input of inputs) {
-        if (subtractAll(output.region!, [input.region!]).length) this.fail('combines partials of other regions', operator);
+        if (subtractAll(output.region!, [input.region!]).length)
+          this.fail('combines partials of other regions', operator);
       }
-    } else if (subtractAll(output.region!, inputs.map((input) => input.region!)).length > 0) {
+    } else if (
+      subtractAll(
+        output.region!,
+        inputs.map((input) => input.region!),
+      ).length > 0
+    ) {
       this.fail('its inputs do not cover its output', operator);
     }
   }
@@ -104,11 +112,12 @@ class Verifier {
         if (!this.covered(value.tensor, value.region)) this.fail(`nobody made ${text} before it is read`, operator);
         return;
       case 'assembled':
-        if (this.exists(value)) return;
-        return this.fail(`no device has ${text} as such`, operator);
+        if (!this.exists(value)) this.fail(`no device has ${text} as such`, operator);
+        return;
       case 'linked':
-        if (this.made.get(operator.device!)?.has(valueKey(value))) return;
-        return this.fail(`${operator.device} does not have ${text}`, operator);
+        if (!this.made.get(operator.device!)?.has(valueKey(value)))
+          this.fail(`${operator.device} does not have ${text}`, operator);
+        return;
       default:
         this.program.stage satisfies never;
     }
@@ -123,18 +132,28 @@ class Verifier {
     const pieces = this.regions.get(tensor) ?? [];
     if (!region) return pieces.length > 0;
     const complete = pieces.filter(({ value }) => !value.partial);
-    const rest = subtractAll(region, complete.map(({ value }) => value.region!));
+    const rest = subtractAll(
+      region,
+      complete.map(({ value }) => value.region!),
+    );
     const sums = pieces.filter(({ value }) => {
       const same = pieces.filter((other) => other.value.partial && equalRegions(other.value.region!, value.region!));
       return value.partial && same.length >= value.partial.count;
     });
-    return rest.every((r) => subtractAll(r, sums.map(({ value }) => value.region!)).length === 0);
+    return rest.every(
+      (r) =>
+        subtractAll(
+          r,
+          sums.map(({ value }) => value.region!),
+        ).length === 0,
+    );
   }
 
   private writable(operator: Operator, value: Value): void {
     const device = operator.device ?? '';
     const role = this.tensor(value.tensor, operator).role;
-    if (role === 'weight' || (role === 'input' && operator.kind === 'compute')) this.fail(`writes ${role} ${value.tensor}`, operator);
+    if (role === 'weight' || (role === 'input' && operator.kind === 'compute'))
+      this.fail(`writes ${role} ${value.tensor}`, operator);
     const again = (this.regions.get(value.tensor) ?? []).find(
       (other) => other.device === device && (!value.region || this.clash(other.value, value)),
     );

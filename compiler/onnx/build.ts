@@ -2,9 +2,9 @@
 import path from 'node:path';
 import { type Compute, type Program, type Tensor, type Value, wholeValue } from '../ir/program.ts';
 import { attributesOf, dtypeOfType, graphsOf, shapeOfType } from './decode.ts';
-import { capturesOf, type Draft, nodeLabel, plainDomain } from './draft.ts';
+import { capturesOf, type Draft, nodeLabel, plainDomain, uniqueNames } from './draft.ts';
 import {
-  createAttribute,
+  type createAttribute,
   createNode,
   type ModelProto,
   type NodeProto,
@@ -28,7 +28,7 @@ export function buildProgram(
   const graph = model.graph!;
   const { held, constants } = initializersOf(draft.file, model);
   const nodes = inOrder([...constants, ...graph.node]);
-  const inputs = draft.inputs.map(({ name }) => name).filter((name) => !weights.has(name));
+  const inputs = draft.inputs.map(({ name }) => name);
   const outputs = [...new Set(graph.output.map(({ name }) => name))];
   const types = new Map<string, TypeProto | null>(
     [...graph.valueInfo, ...graph.input, ...graph.output].map(({ name, type }) => [name, type]),
@@ -78,7 +78,9 @@ function initializersOf(file: string, { graph }: ModelProto): { held: Weight[]; 
 
 /** onnxruntime appends the nodes that its fusions make. */
 function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
-  const sorted = topological(nodes.map((node) => ({ reads: [...node.input, ...capturesOf(node)], writes: node.output })));
+  const sorted = topological(
+    nodes.map((node) => ({ reads: [...node.input, ...capturesOf(node)], writes: node.output })),
+  );
   if ('cycle' in sorted) throw new Error('onnxruntime wrote a graph with a cycle');
   return sorted.order.map((i) => nodes[i]!);
 }
@@ -101,18 +103,6 @@ function operatorsOf(nodes: readonly NodeProto[], tensors: ReadonlyMap<string, T
     outputs: node.output.map(value),
     captures: capturesOf(node).flatMap((name) => value(name) ?? []),
   }));
-}
-
-/** Names that come again get the suffix `#2`, `#3` … */
-export function uniqueNames(names: readonly string[]): string[] {
-  const taken = new Set(names);
-  const seen = new Set<string>();
-  return names.map((name) => {
-    let unique = name;
-    for (let i = 2; seen.has(unique) || (unique !== name && taken.has(unique)); i++) unique = `${name}#${i}`;
-    seen.add(unique);
-    return unique;
-  });
 }
 
 /** Only domains in use; ONNX's own always, for what passes add. */

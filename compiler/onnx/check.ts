@@ -30,5 +30,9 @@ export function checkGraph(draft: Draft): void {
   const missing = draft.outputs.find(({ name }) => !makers.has(name));
   if (missing) throw undefinedValue(file, missing.name, `output "${missing.name}"`);
   const sorted = topological(steps);
-  if ('cycle' in sorted) throw cycle(file, sorted.cycle.map((i) => steps[i]!.label));
+  if ('cycle' in sorted)
+    throw cycle(
+      file,
+      sorted.cycle.map((i) => steps[i]!.label),
+    );
 }

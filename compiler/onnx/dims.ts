@@ -26,10 +26,12 @@ export function bindDimensions(
   notice: (message: string) => void,
 ): ValueInfoProto[] {
   for (const [name, size] of Object.entries(sizes)) {
-    if (!Number.isSafeInteger(size) || size < 1) throw dimensionSize(file, name, size);
+    if (!Number.isSafeInteger(size) || size < 0) throw dimensionSize(file, name, size);
   }
   const free = inputs.flatMap(freeDimensions);
-  const known = new Set(free.flatMap(({ input, axis, parameter }) => [...(parameter ? [parameter] : []), `${input}:${axis}`]));
+  const known = new Set(
+    free.flatMap(({ input, axis, parameter }) => [...(parameter ? [parameter] : []), `${input}:${axis}`]),
+  );
   const unknown = Object.keys(sizes).find((name) => !known.has(name));
   if (unknown !== undefined) throw unknownDimension(file, unknown, [...known]);
   const bound = new Map<string, number>();
@@ -43,7 +45,9 @@ export function bindDimensions(
     const name = parameter || place;
     if (given === undefined && !noticed.has(name)) {
       noticed.add(name);
-      notice(`dimension ${axis} of input "${input}"${parameter ? ` (${parameter})` : ''} is taken to be 1; --dim ${name}=SIZE sets another size`);
+      notice(
+        `dimension ${axis} of input "${input}"${parameter ? ` (${parameter})` : ''} is taken to be 1; --dim ${name}=SIZE sets another size`,
+      );
     }
   }
   return inputs.map((input) => withSizes(input, bound));

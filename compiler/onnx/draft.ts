@@ -1,7 +1,9 @@
 /** A model taken apart: what import looks at is decoded, everything else stays bytes, so that no field is lost. */
-import { damagedModel, missingOpset, noGraph, noOutput, notOnnx } from './errors.ts';
+
 import { graphsOf } from './decode.ts';
+import { damagedModel, missingOpset, noGraph, noOutput, notOnnx } from './errors.ts';
 import {
+  decodeModel,
   decodeNode,
   decodeOperatorSet,
   decodeSparseTensor,
@@ -12,8 +14,10 @@ import {
   onnx,
   type SparseTensorProto,
   type TensorProto,
+  toNumber,
   type ValueInfoProto,
 } from './proto.ts';
+import { checkMessage, type MessageKind } from './well-formed.ts';
 import { type Field, field, fieldsOf, varintField, wire } from './wire.ts';
 
 export interface DraftNode {
@@ -40,6 +44,7 @@ export interface Draft {
 const modelField = { irVersion: 1, graph: 7, opsets: 8, functions: 25 } as const;
 const graphField = { node: 1, name: 2, initializer: 5, input: 11, output: 12, valueInfo: 13, sparse: 15 } as const;
 
+const nodeNameField = 3;
 /** From this IR version on initializers need not be inputs. */
 const constantsIr = 4;
 
@@ -64,12 +69,15 @@ function decoding<T>(file: string, decode: () => T): T {
 
 function decode(file: string, skeleton: Uint8Array): Draft {
   const model = [...fieldsOf(skeleton)];
-  const all = (fields: readonly Field[], number: number) =>
-    fields.filter((found) => found.number === number && found.wire === wire.bytes).map(({ payload }) => payload);
+  const all = (fields: readonly Field[], number: number, kind?: MessageKind) => {
+    const payloads = fields.filter((found) => found.number === number && found.wire === wire.bytes);
+    if (kind) for (const { payload } of payloads) checkMessage(kind, payload);
+    return payloads.map(({ payload }) => payload);
+  };
   const opsets = new Map(
-    all(model, modelField.opsets)
+    all(model, modelField.opsets, 'operatorSet')
       .map(decodeOperatorSet)
-      .map(({ domain, version }) => [plainDomain(domain), Number(version)]),
+      .map(({ domain, version }) => [plainDomain(domain), toNumber(version)]),
   );
   const irVersion = model.findLast(({ number }) => number === modelField.irVersion);
   const graphs = all(model, modelField.graph);
@@ -79,14 +87,14 @@ function decode(file: string, skeleton: Uint8Array): Draft {
   return {
     file,
     name: Buffer.from(all(graph, graphField.name).at(-1) ?? []).toString(),
-    irVersion: irVersion ? Number(onnx.ModelProto.decode(irVersion.whole).irVersion) : 0,
+    irVersion: irVersion ? toNumber(decodeModel(irVersion.whole).irVersion) : 0,
     opsets,
     functions: all(model, modelField.functions),
-    nodes: all(graph, graphField.node).map((bytes) => ({ bytes, proto: decodeNode(bytes) })),
-    initializers: all(graph, graphField.initializer).map(decodeTensor),
-    sparseInitializers: all(graph, graphField.sparse).map(decodeSparseTensor),
-    inputs: all(graph, graphField.input).map(decodeValueInfo),
-    outputs: all(graph, graphField.output).map(decodeValueInfo),
+    nodes: all(graph, graphField.node, 'node').map((bytes) => ({ bytes, proto: decodeNode(bytes) })),
+    initializers: all(graph, graphField.initializer, 'tensor').map(decodeTensor),
+    sparseInitializers: all(graph, graphField.sparse, 'sparse').map(decodeSparseTensor),
+    inputs: all(graph, graphField.input, 'valueInfo').map(decodeValueInfo),
+    outputs: all(graph, graphField.output, 'valueInfo').map(decodeValueInfo),
   };
 }
 
@@ -96,7 +104,9 @@ export function putTogether(draft: Draft, inners: readonly string[]): Uint8Array
     field(graphField.name, draft.name),
     ...draft.nodes.map(({ bytes }) => field(graphField.node, bytes)),
     ...draft.initializers.map((tensor) => field(graphField.initializer, onnx.TensorProto.encode(tensor).finish())),
-    ...draft.sparseInitializers.map((sparse) => field(graphField.sparse, onnx.SparseTensorProto.encode(sparse).finish())),
+    ...draft.sparseInitializers.map((sparse) =>
+      field(graphField.sparse, onnx.SparseTensorProto.encode(sparse).finish()),
+    ),
     ...draft.inputs.map((input) => field(graphField.input, onnx.ValueInfoProto.encode(input).finish())),
     ...draft.outputs.map((output) => field(graphField.output, onnx.ValueInfoProto.encode(output).finish())),
     ...inners.map((name) => field(graphField.valueInfo, field(1, name))),
@@ -132,4 +142,45 @@ function freeNames(graph: GraphProto): string[] {
     ...graph.output.map(({ name }) => name),
   ];
   return used.filter((name) => name !== '' && !made.has(name));
+}
+
+/** Every name of a value in the node and its graphs. */
+export const allNames = (node: NodeProto): string[] => [
+  ...node.input,
+  ...node.output,
+  ...graphsOf(node).flatMap((graph) => [
+    ...[...graph.input, ...graph.initializer].map(({ name }) => name),
+    ...graph.node.flatMap(allNames),
+  ]),
+];
+
+/** `name`, or `name#2` … if that is taken; taken from now on. */
+export function freshName(name: string, taken: Set<string>): string {
+  let fresh = name;
+  for (let i = 2; taken.has(fresh); i++) fresh = `${name}#${i}`;
+  taken.add(fresh);
+  return fresh;
+}
+
+/** The draft with a name of its own for every node, as onnxruntime wants it. */
+export function withUniqueNodeNames(draft: Draft): Draft {
+  const names = uniqueNames(draft.nodes.map(({ proto }) => nodeLabel(proto)));
+  const nodes = draft.nodes.map((node, i) => {
+    const name = names[i]!;
+    if (node.proto.name === name) return node;
+    const bytes = Buffer.concat([node.bytes, field(nodeNameField, name)]);
+    return { bytes, proto: decodeNode(bytes) };
+  });
+  return { ...draft, nodes };
+}
+
+/** Names that come again get the suffix `#2`, `#3` …; the first of a name keeps it. */
+export function uniqueNames(names: readonly string[]): string[] {
+  const taken = new Set(names);
+  const seen = new Set<string>();
+  return names.map((name) => {
+    const unique = seen.has(name) ? freshName(name, taken) : name;
+    seen.add(name);
+    return unique;
+  });
 }

@@ -9,7 +9,10 @@ export const notAFile = (file: string, what: string, cause?: unknown) =>
   new CompileError('model-not-a-file', `${what}`, { at: at(file), hint: 'give the path of an .onnx file', cause });
 
 export const emptyModel = (file: string) =>
-  new CompileError('model-empty', 'the file has no content', { at: at(file), hint: 'copy or download the model again' });
+  new CompileError('model-empty', 'the file has no content', {
+    at: at(file),
+    hint: 'copy or download the model again',
+  });
 
 export const truncatedModel = (file: string, field: string, needed: number, size: number) =>
   new CompileError('model-truncated', `${field} reaches to byte ${needed}, the file ends at ${size}`, {
@@ -51,7 +54,10 @@ export const unknownOperator = (file: string, node: string, type: string, domain
   new CompileError(
     'unknown-operator',
     `onnxruntime knows no operator ${type} in ${domain || 'ai.onnx'} ${opset === undefined ? '(a domain the model does not import)' : opset}`,
-    { at: at(file, `node "${node}"`), hint: 'use operators onnxruntime has, or give the model a function of that name' },
+    {
+      at: at(file, `node "${node}"`),
+      hint: 'use operators onnxruntime has, or give the model a function of that name',
+    },
   );
 
 export const noKernel = (file: string, node: string, type: string, opset: string) =>
@@ -135,5 +141,5 @@ export const unknownDimension = (file: string, name: string, known: readonly str
 export const dimensionSize = (file: string, name: string, size: number) =>
   new CompileError('dimension-size', `dimension "${name}" cannot be ${size}`, {
     at: at(file),
-    hint: 'sizes are whole numbers from 1',
+    hint: 'sizes are whole numbers',
   });

@@ -1,15 +1,15 @@
 /** Takes the weights out of a model, so that no big tensor passes through onnxruntime. */
 import { bytesPerElement } from '../../runtime/dtype.ts';
-import type { Draft, DraftNode } from './draft.ts';
-import { tensorProto, valueInfo } from './encode.ts';
+import { graphsOf } from './decode.ts';
+import { allNames, type Draft, type DraftNode, freshName, nodeLabel } from './draft.ts';
 import { readForeign } from './foreign.ts';
+import { hoistWeights } from './hoist.ts';
 import { createTensor, decodeNode, type NodeProto, onnx, type TensorProto } from './proto.ts';
-import { smallBytes } from './scan.ts';
-import { constantOf, type Weight, weightBytes, weightOf } from './weights.ts';
+import { constantOf, constantTensor, inlineTensor, isBig, type Weight, weightOf } from './weights.ts';
 import { editFields, field } from './wire.ts';
 
 export interface Extracted {
-  /** Big weights are inputs here, after the model's own; nodes that make them are gone. */
+  /** Without big initializers, without nodes that make big constants, and without the inputs whose defaults initializers are. */
   readonly draft: Draft;
   readonly weights: ReadonlyMap<string, Weight>;
 }
@@ -25,33 +25,33 @@ export function extractWeights(draft: Draft): Extracted {
     if (isBig(weight)) weights.set(weight.name, weight);
     else if (constant) constants.set(weight.name, constant);
   };
+  const names = new Set<string>();
+  const hoist = (node: NodeProto, weight: Weight): string => {
+    if (names.size === 0) for (const name of draft.nodes.flatMap(({ proto }) => allNames(proto))) names.add(name);
+    const name = freshName(`${nodeLabel(node)}/${weight.name}`, names);
+    weights.set(name, { ...weight, name });
+    return name;
+  };
   const initializers = draft.initializers.flatMap((tensor) => {
     const weight = weightOf(file, tensor);
     if (!weight) return [readForeign(file, tensor)];
     learn(weight);
-    return isBig(weight) ? [] : [inline(tensor, weight)];
+    return isBig(weight) ? [] : [inlineTensor(tensor, weight)];
   });
   const nodes = draft.nodes.flatMap((node): DraftNode[] => {
     const tensor = constantTensor(node.proto);
     const weight = tensor ? weightOf(file, tensor, node.proto.output[0]) : constantOfShape(file, node.proto, constants);
     if (weight) learn(weight);
     if (weight && isBig(weight)) return [];
+    if (graphsOf(node.proto).length > 0) return [hoistWeights(file, node, (inner) => hoist(node.proto, inner))];
     return tensor && !weight ? [withValue(node, readForeign(file, tensor))] : [node];
   });
-  const given = new Set([...draft.initializers, ...draft.sparseInitializers.flatMap(({ values }) => values ?? [])].map(({ name }) => name));
+  const given = new Set(
+    [...draft.initializers, ...draft.sparseInitializers.flatMap(({ values }) => values ?? [])].map(({ name }) => name),
+  );
   const inputs = draft.inputs.filter(({ name }) => !given.has(name));
-  const asInputs = [...weights.values()].map(({ name, dtype, shape }) => valueInfo(name, dtype, shape));
-  return { draft: { ...draft, nodes, initializers, inputs: [...inputs, ...asInputs] }, weights };
+  return { draft: { ...draft, nodes, initializers, inputs }, weights };
 }
-
-const isBig = (weight: Weight): boolean => weight.source.kind !== 'strings' && weightBytes(weight) > smallBytes;
-
-/** Holds its bytes itself, wherever they were. */
-const inline = (tensor: TensorProto, { name, dtype, shape, source }: Weight): TensorProto =>
-  source.kind === 'inline' ? tensorProto(name, dtype, shape, source.bytes) : tensor;
-
-const constantTensor = (node: NodeProto): TensorProto | null | undefined =>
-  node.opType === 'Constant' ? node.attribute.find(({ name }) => name === 'value')?.t : undefined;
 
 /** The node with another `value`. */
 function withValue(node: DraftNode, value: TensorProto): DraftNode {
@@ -65,9 +65,11 @@ function withValue(node: DraftNode, value: TensorProto): DraftNode {
 function constantOfShape(file: string, node: NodeProto, constants: ReadonlyMap<string, number[]>): Weight | undefined {
   const shape = constants.get(node.input[0] ?? '');
   if (node.opType !== 'ConstantOfShape' || !shape?.every((size) => size >= 0)) return undefined;
-  const value = node.attribute.find(({ name }) => name === 'value')?.t ?? createTensor({ dataType: 1, floatData: [0], dims: [1] });
+  const value =
+    node.attribute.find(({ name }) => name === 'value')?.t ?? createTensor({ dataType: 1, floatData: [0], dims: [1] });
   const element = weightOf(file, value);
-  if (element?.source.kind !== 'inline' || element.source.bytes.length !== bytesPerElement(element.dtype)) return undefined;
+  if (element?.source.kind !== 'inline' || element.source.bytes.length !== bytesPerElement(element.dtype))
+    return undefined;
   const { dtype, source } = element;
   return { name: node.output[0] ?? '', role: 'weight', dtype, shape, source: { kind: 'fill', bytes: source.bytes } };
 }

@@ -3,10 +3,14 @@ import type { Program } from '../ir/program.ts';
 import { buildProgram } from './build.ts';
 import { checkGraph } from './check.ts';
 import { bindDimensions } from './dims.ts';
-import { putTogether, takeApart } from './draft.ts';
+import { type Draft, putTogether, takeApart, withUniqueNodeNames } from './draft.ts';
+import { valueInfo } from './encode.ts';
+import { explain } from './explain.ts';
 import { extractWeights } from './extract.ts';
-import { normalise } from './normalise.ts';
+import { normalise, RefusedError } from './normalise.ts';
+import type { ModelProto } from './proto.ts';
 import { scanModel } from './scan.ts';
+import type { Weight } from './weights.ts';
 
 export interface ImportOptions {
   /** Sizes of free dimensions, by dim_param (`batch`) or by input and axis (`x:2`). */
@@ -15,13 +19,25 @@ export interface ImportOptions {
   readonly notice?: (message: string) => void;
 }
 
+/**
+ * A graph output that is an input or a weight of the model stays just that: its tensor's role is `input` or `weight`, and no operator
+ * makes it. Weights the model never uses are left out.
+ * @throws CompileError with one of the codes in errors.ts
+ */
 export async function importModel(file: string, options: ImportOptions = {}): Promise<Program<'imported'>> {
   const draft = takeApart(file, scanModel(file));
   checkGraph(draft);
-  const { draft: light, weights } = extractWeights(draft);
+  const { draft: light, weights } = extractWeights(withUniqueNodeNames(draft));
   const inputs = bindDimensions(file, light.inputs, options.dims ?? {}, options.notice ?? (() => {}));
-  const bound = { ...light, inputs };
-  const inners = bound.nodes.flatMap(({ proto }) => proto.output).filter((name) => name !== '');
-  const normal = await normalise(putTogether(bound, inners));
-  return buildProgram(bound, normal, weights);
+  return buildProgram({ ...light, inputs }, await normalised({ ...light, inputs }, weights), weights);
+}
+
+async function normalised(draft: Draft, weights: ReadonlyMap<string, Weight>): Promise<ModelProto> {
+  const asInputs = [...weights.values()].map(({ name, dtype, shape }) => valueInfo(name, dtype, shape));
+  const inners = draft.nodes.flatMap(({ proto }) => proto.output).filter((name) => name !== '');
+  try {
+    return await normalise(putTogether({ ...draft, inputs: [...draft.inputs, ...asInputs] }, inners));
+  } catch (error) {
+    throw error instanceof RefusedError ? explain(draft, error) : error;
+  }
 }

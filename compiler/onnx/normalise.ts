@@ -11,10 +11,13 @@ const mostRounds = 4;
 /** An unused node that is folded away: onnxruntime writes inferred types only into graphs it has changed. */
 const spark = { initializer: 'shardonnx.spark', node: 'shardonnx.spark.identity' } as const;
 
+/** onnxruntime does not take the model; its own words. */
+export class RefusedError extends Error {}
+
 /**
  * What `model` is at onnxruntime's level `basic`, with value_info for every inner value.
  * @param model a ModelProto whose value_info names every inner value
- * @throws Error with onnxruntime's message
+ * @throws RefusedError
  */
 export async function normalise(model: Uint8Array): Promise<ModelProto> {
   let result = decodeModel(await optimise(withSpark(model)));
@@ -22,7 +25,16 @@ export async function normalise(model: Uint8Array): Promise<ModelProto> {
     const unknown = valuesWithoutType(result);
     if (unknown.length === 0) break;
     const bytes = onnx.ModelProto.encode(result).finish();
-    result = decodeModel(await optimise(withSpark(withGraphFields(bytes, unknown.map((name) => field(13, field(1, name)))))));
+    result = decodeModel(
+      await optimise(
+        withSpark(
+          withGraphFields(
+            bytes,
+            unknown.map((name) => field(13, field(1, name))),
+          ),
+        ),
+      ),
+    );
   }
   return result;
 }
@@ -69,7 +81,8 @@ async function load(model: Uint8Array, file: string): Promise<void> {
     });
     await session.release();
   } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
     // Inputs or outputs of a dtype that JavaScript has no name for; the model is written by then.
-    if (!(error instanceof Error && error.message.startsWith('Unsupported data type'))) throw error;
+    if (!message.startsWith('Unsupported data type')) throw new RefusedError(message, { cause: error });
   }
 }

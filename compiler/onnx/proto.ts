@@ -35,8 +35,14 @@ const message = <T, P>(type: { decode(bytes: Uint8Array): unknown; create(proper
 });
 export const { decode: decodeModel } = message<ModelProto, schema.IModelProto>(onnx.ModelProto);
 export const { decode: decodeNode, create: createNode } = message<NodeProto, schema.INodeProto>(onnx.NodeProto);
-export const { decode: decodeTensor, create: createTensor } = message<TensorProto, schema.ITensorProto>(onnx.TensorProto);
-export const { decode: decodeSparseTensor } = message<SparseTensorProto, schema.ISparseTensorProto>(onnx.SparseTensorProto);
+export const { decode: decodeTensor, create: createTensor } = message<TensorProto, schema.ITensorProto>(
+  onnx.TensorProto,
+);
+export const { decode: decodeSparseTensor } = message<SparseTensorProto, schema.ISparseTensorProto>(
+  onnx.SparseTensorProto,
+);
 export const { decode: decodeValueInfo } = message<ValueInfoProto, schema.IValueInfoProto>(onnx.ValueInfoProto);
-export const { decode: decodeOperatorSet } = message<OperatorSetIdProto, schema.IOperatorSetIdProto>(onnx.OperatorSetIdProto);
+export const { decode: decodeOperatorSet } = message<OperatorSetIdProto, schema.IOperatorSetIdProto>(
+  onnx.OperatorSetIdProto,
+);
 export const { create: createAttribute } = message<AttributeProto, schema.IAttributeProto>(onnx.AttributeProto);

@@ -26,9 +26,20 @@ const dataFields: ReadonlySet<number> = new Set([9, 4, 10]);
 const opTypeField = 4;
 /** ModelProto's fields and their wire types: how a file that cannot be read is told from one that is no model. */
 const modelFields: ReadonlySet<number> = new Set(
-  [[1, 0], [2, 2], [3, 2], [4, 2], [5, 0], [6, 2], [7, 2], [8, 2], [14, 2], [20, 2], [25, 2], [26, 2]].map(
-    ([number, type]) => number! * 8 + type!,
-  ),
+  [
+    [1, 0],
+    [2, 2],
+    [3, 2],
+    [4, 2],
+    [5, 0],
+    [6, 2],
+    [7, 2],
+    [8, 2],
+    [14, 2],
+    [20, 2],
+    [25, 2],
+    [26, 2],
+  ].map(([number, type]) => number! * 8 + type!),
 );
 /** More than this besides weights is no model, but a damaged length. */
 const skeletonLimit = 2 ** 30;
@@ -86,8 +97,19 @@ class Scanner {
       if (child) {
         const exact = child === 'node' && this.#isConstant(found.payload, found.end) ? 'constant' : child;
         const inner = this.scan(exact, found.payload, found.end, depth + 1);
-        pieces.push(header(found.number, inner.reduce((sum, piece) => sum + piece.length, 0)), ...inner);
-      } else if (kind === 'tensor' && length > smallBytes && found.wire === wire.bytes && dataFields.has(found.number)) {
+        pieces.push(
+          header(
+            found.number,
+            inner.reduce((sum, piece) => sum + piece.length, 0),
+          ),
+          ...inner,
+        );
+      } else if (
+        kind === 'tensor' &&
+        length > smallBytes &&
+        found.wire === wire.bytes &&
+        dataFields.has(found.number)
+      ) {
         pieces.push(...pointer(found.payload, length));
       } else {
         pieces.push(this.#keep(found.start, found.end));
@@ -197,14 +219,12 @@ function looksLike(head: Uint8Array): string | undefined {
     [/^\x80[\x02-\x05]/, 'a Python pickle'],
     [/^version https:/, 'a Git LFS pointer; fetch the file itself with git lfs pull'],
     [/^\w+\s*[:{]|^</, 'text'],
-
   ];
   return signs.find(([sign]) => sign.test(text))?.[1];
 }
 
 /** What stands in a tensor for its bytes in the model file. */
 function pointer(offset: number, length: number): Uint8Array[] {
-  const entry = (key: string, value: number) =>
-    field(13, Buffer.concat([field(1, key), field(2, String(value))]));
+  const entry = (key: string, value: number) => field(13, Buffer.concat([field(1, key), field(2, String(value))]));
   return [entry(insideKeys.offset, offset), entry(insideKeys.length, length), varintField(14, 1)];
 }

@@ -2,12 +2,13 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { arrayOver, bytesPerElement, dtypeOfOnnxNumber } from '../../runtime/dtype.ts';
-import { count, lengths, type Region } from '../ir/region.ts';
 import type { Tensor, WeightSource } from '../ir/program.ts';
+import { count, lengths, type Region } from '../ir/region.ts';
 import { bytesOfTensor } from './decode.ts';
+import { tensorProto } from './encode.ts';
 import { tensorSize, weightUnreadable } from './errors.ts';
 import { type FileSpan, locate } from './external.ts';
-import { onnx, type TensorProto, toNumber } from './proto.ts';
+import { type NodeProto, onnx, type TensorProto, toNumber } from './proto.ts';
 import { smallBytes } from './scan.ts';
 
 export type Weight = Extract<Tensor, { role: 'weight' }>;
@@ -22,6 +23,17 @@ export function weightBytes(weight: Weight): number {
   const shape: readonly number[] = weight.shape;
   return shape.reduce((product, size) => product * size, bytesPerElement(weight.dtype));
 }
+
+/** Big weights do not pass through onnxruntime. */
+export const isBig = (weight: Weight): boolean => weight.source.kind !== 'strings' && weightBytes(weight) > smallBytes;
+
+/** The tensor, holding its bytes itself, wherever they were. */
+export const inlineTensor = (tensor: TensorProto, { name, dtype, shape, source }: Weight): TensorProto =>
+  source.kind === 'inline' ? tensorProto(name, dtype, shape, source.bytes) : tensor;
+
+/** The tensor a Constant node makes. */
+export const constantTensor = (node: NodeProto): TensorProto | null | undefined =>
+  node.opType === 'Constant' ? node.attribute.find(({ name }) => name === 'value')?.t : undefined;
 
 /**
  * The weight a tensor of the model is; undefined where JavaScript cannot hold its dtype.
@@ -60,7 +72,9 @@ export function weightOf(modelFile: string, tensor: TensorProto, name = tensor.n
 /** Copies, so that no small weight keeps a whole model in memory; big ones of one repeated element shrink to `fill`. */
 function sourceOfBytes(bytes: Uint8Array, size: number): WeightSource {
   const repeats = bytes.length > smallBytes && Buffer.compare(bytes.subarray(size), bytes.subarray(0, -size)) === 0;
-  return repeats ? { kind: 'fill', bytes: new Uint8Array(bytes.subarray(0, size)) } : { kind: 'inline', bytes: new Uint8Array(bytes) };
+  return repeats
+    ? { kind: 'fill', bytes: new Uint8Array(bytes.subarray(0, size)) }
+    : { kind: 'inline', bytes: new Uint8Array(bytes) };
 }
 
 /** All of a span at once; for small ones. */

@@ -1,5 +1,16 @@
 /** Operators that work along one dimension, where they run whole, and are free along all others. */
-import { axisLetters, byLetters, type Family, fromFront, int, type Node, type Rule, whole, wholeAt } from './rule.ts';
+import {
+  axisLetters,
+  byLetters,
+  type Family,
+  freshLetters,
+  fromFront,
+  int,
+  type Node,
+  type Rule,
+  whole,
+  wholeAt,
+} from './rule.ts';
 
 /** `axis`: undefined if it is computed. */
 const along =
@@ -34,7 +45,7 @@ const topK: Rule = (node) => {
   const rank = node.inputs[0]!.shape.length;
   const axis = fromFront(int(node, 'axis') ?? -1, rank);
   const letters = axisLetters(rank);
-  const best = letters.slice(0, axis) + (letters.includes('k') ? 'K' : 'k') + letters.slice(axis + 1);
+  const best = letters.slice(0, axis) + freshLetters(1, letters) + letters.slice(axis + 1);
   const reason = 'the best are sought over it';
   return byLetters(node, {
     inputs: [letters, ...(node.inputs[1] ? ['*'] : [])],

@@ -10,6 +10,7 @@ const depthToSpace: Rule = (node) => {
   return byLetters(node, {
     inputs: ['nchw'],
     outputs: ['nchw'],
+    kinds: { h: 'window', w: 'window' },
     ...(column ? {} : { whole: { c: 'the channels of a block lie far apart' } }),
     windows: {
       c: column ? ([begin, end]) => [begin * size ** 2, end * size ** 2] : () => [0, node.inputs[0]!.shape[1]!],

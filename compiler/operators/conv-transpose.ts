@@ -76,7 +76,12 @@ function padBegin(node: Node, dimension: number, total: number): number {
 }
 
 /** The letters of channels: without groups the input's are summed, with them they follow the output's. */
-function channelSpec(node: Node, group: number, h: string, y: string): Pick<LetterSpec, 'inputs' | 'steps' | 'windows'> {
+function channelSpec(
+  node: Node,
+  group: number,
+  h: string,
+  y: string,
+): Pick<LetterSpec, 'inputs' | 'steps' | 'windows'> {
   const inputs = (x: string, w: string) => [x, w, ...(node.inputs[2] ? ['o'] : [])];
   if (group === 1) return { inputs: inputs(`nc${h}`, `co${y}`) };
   const [read, made] = [node.inputs[0]!.shape[1]! / group, node.inputs[1]!.shape[1]!];
@@ -136,7 +141,12 @@ const convTranspose: Rule = (node) => {
         inputs: group === 1 && spans.c![0] > 0 ? tile.inputs.slice(0, 2) : tile.inputs,
         attributes: changes(node, { ...groups, ...spatialAttributes(node, tiles, spreads) }),
         ...(node.attributes.output_shape
-          ? { crop: [...crop, ...tiles.map(({ pads }, i): Span => [pads[0], yieldOf(tiles[i]!, spreads[i]!) - pads[1]])] }
+          ? {
+              crop: [
+                ...crop,
+                ...tiles.map(({ pads }, i): Span => [pads[0], yieldOf(tiles[i]!, spreads[i]!) - pads[1]]),
+              ],
+            }
           : {}),
       };
     },

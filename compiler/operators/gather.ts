@@ -1,6 +1,16 @@
 /** Taking elements by index: the dimensions of the indices are free, the one indexed is read whole. */
 import type { Span } from '../ir/region.ts';
-import { axisLetters, byLetters, type Family, freshLetters, fromFront, int, type Rule, whole, wholeAt } from './rule.ts';
+import {
+  axisLetters,
+  byLetters,
+  type Family,
+  freshLetters,
+  fromFront,
+  int,
+  type Rule,
+  whole,
+  wholeAt,
+} from './rule.ts';
 
 const INDEXED = 'any of it may be indexed';
 
@@ -37,7 +47,7 @@ const gatherElements: Rule = (node) => {
 
 /** `indices: [batch.., free.., k]`, `data: [batch.., indexed k.., rest..]` → `[batch.., free.., rest..]`. */
 const gatherND: Rule = (node) => {
-  const [data, indices, output] = [node.inputs[0]!.shape, node.inputs[1]!.shape, node.outputs[0]!.shape];
+  const [indices, output] = [node.inputs[1]!.shape, node.outputs[0]!.shape];
   const batch = int(node, 'batch_dims') ?? 0;
   const depth = indices.at(-1)!;
   const letters = axisLetters(output.length);

@@ -1,22 +1,23 @@
 /** The split table: how each operator may be cut, or why it runs whole. */
+
+import { alongFamily } from './along.ts';
+import { blockFamily } from './blocks.ts';
 import { concatFamily } from './concat.ts';
 import { convFamily } from './conv.ts';
 import { convTransposeFamily } from './conv-transpose.ts';
-import { resizeFamily } from './resize.ts';
-import { padFamily } from './pad.ts';
-import { sliceFamily } from './slice.ts';
+import { elementwiseFamily } from './elementwise.ts';
 import { gatherFamily } from './gather.ts';
 import { generateFamily } from './generate.ts';
-import { alongFamily } from './along.ts';
-import { repeatFamily } from './repeat.ts';
-import { blockFamily } from './blocks.ts';
-import { elementwiseFamily } from './elementwise.ts';
 import { matmulFamily } from './matmul.ts';
 import { normalizationFamily } from './normalization.ts';
+import { padFamily } from './pad.ts';
 import { poolFamily } from './pool.ts';
 import { reduceFamily } from './reduce.ts';
+import { repeatFamily } from './repeat.ts';
+import { resizeFamily } from './resize.ts';
 import { type Cut, type Family, type Node, type Operand, type Whole, whole } from './rule.ts';
 import { shapeFamily } from './shape.ts';
+import { sliceFamily } from './slice.ts';
 import { softmaxFamily } from './softmax.ts';
 import { transposeFamily } from './transpose.ts';
 

@@ -1,7 +1,18 @@
 /** Poolings: batch and channels are free, rows and columns windows; global poolings reduce them. */
 import type { Attributes } from '../ir/program.ts';
 import { length, type Span } from '../ir/region.ts';
-import { byLetters, type Cut, type Family, int, ints, type Node, type Rule, type Whole, whole } from './rule.ts';
+import {
+  byLetters,
+  type Cut,
+  type Family,
+  int,
+  ints,
+  isWhole,
+  type Node,
+  type Rule,
+  type Whole,
+  whole,
+} from './rule.ts';
 import { overlaps, type SlideTile, slideAttributes, slideCrop, slidesOf, slideTile, spatialLetters } from './window.ts';
 
 const pool: Rule = (node): Cut | Whole => {
@@ -10,7 +21,7 @@ const pool: Rule = (node): Cut | Whole => {
   const rank = x.length - 2;
   if (rank < 1 || rank > 3) return whole(`a pooling over ${rank} dimensions is not split`);
   const slides = slidesOf(node, { input: x.slice(2), output: y.slice(2), kernel: ints(node, 'kernel_shape')! });
-  if (!slides) return whole('its output has another size than its attributes say');
+  if (isWhole(slides)) return slides;
   const h = spatialLetters(rank);
   return byLetters(node, {
     inputs: [`nc${h}`],

@@ -47,7 +47,8 @@ function axisOf(ask: Ask, input: number, output: number, scale: number | null): 
   if (output === 1 || input === 1) return 'repeated';
   const corners = ask.coordinates === 'align_corners';
   const [p, q] = (corners ? fraction(input - 1, output - 1, null) : fraction(input, output, scale)) ?? [0, input];
-  if (q >= input - (corners ? 1 : 0)) return whole(`resized ${input} to ${output}: no part begins where both sides meet`);
+  if (q >= input - (corners ? 1 : 0))
+    return whole(`resized ${input} to ${output}: no part begins where both sides meet`);
   const interpolation = ask.interpolation(scale ?? output / input);
   const sampling: Sampling = { input, output, p, q, coordinates: ask.coordinates, interpolation, scale };
   const doubt = nearestDoubt(sampling);
@@ -61,12 +62,16 @@ function cutResize(node: Node, ask: Ask) {
   const axes = input.map((size, i) => axisOf(ask, size, output[i]!, ask.scales?.[i] ?? null));
   const samplings = axes.map((axis) => (typeof axis === 'object' && !('whole' in axis) ? axis : undefined));
   const named = <T>(value: (i: number) => T | undefined): Record<string, T> =>
-    Object.fromEntries([...letters].flatMap((letter, i) => [value(i)].flatMap((v) => (v === undefined ? [] : [[letter, v]]))));
-  const readAt = (i: number) => (span: Span): Span => {
-    const sampling = samplings[i];
-    if (sampling) return samplingTile(sampling, span).read;
-    return axes[i] === 'same' ? span : [0, input[i]!];
-  };
+    Object.fromEntries(
+      [...letters].flatMap((letter, i) => [value(i)].flatMap((v) => (v === undefined ? [] : [[letter, v]]))),
+    );
+  const readAt =
+    (i: number) =>
+    (span: Span): Span => {
+      const sampling = samplings[i];
+      if (sampling) return samplingTile(sampling, span).read;
+      return axes[i] === 'same' ? span : [0, input[i]!];
+    };
   return byLetters(node, {
     inputs: [letters, ...node.inputs.slice(1).map((other) => (other ? '*' : null))],
     outputs: [letters],
@@ -155,7 +160,9 @@ function coordinatesOf(node: Node, scales: readonly number[] | null): Coordinate
     case 'pytorch_half_pixel':
       return 'half_pixel';
     case 'half_pixel_symmetric':
-      return scales?.some((scale, i) => !Number.isInteger(scale * node.inputs[0]!.shape[i]!)) ? undefined : 'half_pixel';
+      return scales?.some((scale, i) => !Number.isInteger(scale * node.inputs[0]!.shape[i]!))
+        ? undefined
+        : 'half_pixel';
     default:
       return undefined;
   }

@@ -80,7 +80,7 @@ export type Rule = (node: Node) => Cut | Whole;
 /** Operator name as ONNX spells it → rule; one table a family. */
 export type Family = Readonly<Record<string, Rule>>;
 
-export const isWhole = (cut: Cut | Whole): cut is Whole => 'whole' in cut;
+export const isWhole = (cut: object): cut is Whole => 'whole' in cut;
 
 /** How a letter's span maps to a span of input number `input`, in a dimension that has the letter. */
 export type WindowMap = (span: Span, input: number) => Span;
@@ -217,7 +217,8 @@ function attribute<K extends Attribute['kind']>(node: Node, name: string, kind: 
 export const int = (node: Node, name: string): number | undefined => attribute(node, name, 'int')?.value;
 export const float = (node: Node, name: string): number | undefined => attribute(node, name, 'float')?.value;
 export const ints = (node: Node, name: string): readonly number[] | undefined => attribute(node, name, 'ints')?.value;
-export const floats = (node: Node, name: string): readonly number[] | undefined => attribute(node, name, 'floats')?.value;
+export const floats = (node: Node, name: string): readonly number[] | undefined =>
+  attribute(node, name, 'floats')?.value;
 export const string = (node: Node, name: string): string | undefined => attribute(node, name, 'string')?.value;
 
 /** The overrides that really differ from the node's attributes. */

@@ -1,6 +1,17 @@
 /** Slice: every dimension is free; a tile reads from where its part begins. */
 import { length, type Span } from '../ir/region.ts';
-import { axisLetters, byLetters, type Family, fromFront, int64, ints, type Node, type Rule, type Tile, whole } from './rule.ts';
+import {
+  axisLetters,
+  byLetters,
+  type Family,
+  fromFront,
+  int64,
+  ints,
+  type Node,
+  type Rule,
+  type Tile,
+  whole,
+} from './rule.ts';
 
 /** What is taken along one dimension: elements `start + i * step`. */
 interface Taken {

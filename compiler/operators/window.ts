@@ -1,7 +1,7 @@
 /** Sliding windows along one dimension: what convolutions and poolings read, and the padding a tile of them needs. */
 import type { Attributes } from '../ir/program.ts';
 import type { Region, Span } from '../ir/region.ts';
-import { changes, int, ints, type Node, string } from './rule.ts';
+import { changes, int, ints, type Node, string, type Whole, whole } from './rule.ts';
 
 /** One spatial dimension of a sliding window operator. Sizes and positions in elements. */
 export interface Slide {
@@ -28,7 +28,7 @@ export interface SlideTile {
 export const reach = ({ kernel, dilation }: Pick<Slide, 'kernel' | 'dilation'>): number => (kernel - 1) * dilation + 1;
 
 /** Windows that share no input element: neighbouring tiles need no halo. */
-export const overlaps = (slide: Slide): boolean => reach(slide) > slide.stride;
+export const overlaps = (slide: Pick<Slide, 'kernel' | 'dilation' | 'stride'>): boolean => reach(slide) > slide.stride;
 
 /**
  * The tile of `slide` that yields `span`. Padding only where the tile touches a true border. Windows that see nothing but
@@ -71,43 +71,35 @@ export function slideCrop(lead: readonly number[], tiles: readonly SlideTile[]):
   return { crop: [...lead.map((size): Span => [0, size]), ...tiles.map((tile) => tile.keep)] };
 }
 
-const perAxis = (node: Node, name: string, rank: number, preset: number) =>
-  ints(node, name) ?? Array<number>(rank).fill(preset);
-
-/** Total padding that `SAME_*` means; the effective kernel counts where the operator's definition says so. */
-function samePads(lower: boolean, input: number, stride: number, extent: number): [number, number] {
-  const total = (Math.ceil(input / stride) - 1) * stride + extent - input;
-  const small = Math.trunc(total / 2);
-  const big = total - small;
-  return lower ? [big, small] : [small, big];
+/** Padding of one dimension: given, none, or what the asked size needs, the odd element before (LOWER) or after (UPPER). */
+function padsOf(node: Node, i: number, slide: Omit<Slide, 'padBegin' | 'padEnd'>): [begin: number, end: number] {
+  const auto = string(node, 'auto_pad') ?? 'NOTSET';
+  if (auto === 'VALID') return [0, 0];
+  if (!auto.startsWith('SAME')) {
+    const pads = ints(node, 'pads') ?? [];
+    return [pads[i] ?? 0, pads[i + pads.length / 2] ?? 0];
+  }
+  const total = (Math.ceil(slide.input / slide.stride) - 1) * slide.stride + reach(slide) - slide.input;
+  const small = Math.floor(total / 2);
+  return auto === 'SAME_LOWER' ? [total - small, small] : [small, total - small];
 }
 
-/**
- * The spatial dimensions of a convolution or pooling.
- * @param shapes sizes of the spatial dimensions
- * @returns undefined where the output's shape is not what the attributes say: then nothing is known about the padding
- */
+/** The spatial dimensions of a convolution or pooling, or why they are not understood. */
 export function slidesOf(
   node: Node,
   shapes: { readonly input: readonly number[]; readonly output: readonly number[]; readonly kernel: readonly number[] },
-): Slide[] | undefined {
-  const rank = shapes.input.length;
-  const strides = perAxis(node, 'strides', rank, 1);
-  const dilations = perAxis(node, 'dilations', rank, 1);
-  const pads = perAxis(node, 'pads', 2 * rank, 0);
-  const auto = string(node, 'auto_pad') ?? 'NOTSET';
+): readonly Slide[] | Whole {
+  const [strides, dilations] = [ints(node, 'strides'), ints(node, 'dilations')];
   const slides = shapes.input.map((input, i): Slide => {
-    const [kernel, stride, dilation] = [shapes.kernel[i]!, strides[i]!, dilations[i]!];
-    const [padBegin, padEnd] =
-      auto === 'NOTSET' || auto === ''
-        ? [pads[i]!, pads[i + rank]!]
-        : auto === 'VALID'
-          ? [0, 0]
-          : samePads(auto === 'SAME_LOWER', input, stride, reach({ kernel, dilation }));
-    return { input, output: shapes.output[i]!, kernel, stride, dilation, padBegin, padEnd };
+    const [kernel, stride, dilation] = [shapes.kernel[i]!, strides?.[i] ?? 1, dilations?.[i] ?? 1];
+    const slide = { input, output: shapes.output[i]!, kernel, stride, dilation };
+    const [padBegin, padEnd] = padsOf(node, i, slide);
+    return { ...slide, padBegin, padEnd };
   });
+  if (slides.some((slide) => slide.padBegin + slide.padEnd < 0)) return whole('its padding takes input away');
   const ceil = int(node, 'ceil_mode') === 1;
-  return slides.every((slide) => slide.output === outputSize(slide, ceil)) ? slides : undefined;
+  const understood = slides.every((slide) => slide.output === outputSize(slide, ceil));
+  return understood ? slides : whole('its output has another size than its attributes say');
 }
 
 /** How many windows fit; with `ceil` also one that overhangs, if it begins inside the input or the padding before it. */

@@ -1,8 +1,9 @@
 /** How each operator of an imported program may be cut, and which operators need no device of their own. */
+
+import { type Compute, isKnown, type Literal, type Program, tensorOf, type Value } from '../ir/program.ts';
+import { constantOf } from '../onnx/weights.ts';
 import { cutOf } from '../operators/index.ts';
 import { type Cut, isWhole, type Node, type Operand, type Whole } from '../operators/rule.ts';
-import { constantOf } from '../onnx/weights.ts';
-import { type Compute, isKnown, type Literal, type Program, tensorOf, type Value } from '../ir/program.ts';
 
 const computes = (program: Program<'imported'>): Compute[] =>
   program.operators.filter((operator) => operator.kind === 'compute');

@@ -25,7 +25,11 @@ export type Plan = z.infer<typeof file>;
 /** @throws plan naming the field */
 export function parsePlan(text: string, where = 'plan'): Plan {
   const fail = (message: string, cause?: unknown): never => {
-    throw new CompileError('plan', message, { at: [where], cause, hint: 'compile writes a right one: build/plan.json' });
+    throw new CompileError('plan', message, {
+      at: [where],
+      cause,
+      hint: 'compile writes a right one: build/plan.json',
+    });
   };
   let data: unknown;
   try {
@@ -41,10 +45,13 @@ export function parsePlan(text: string, where = 'plan'): Plan {
 /** One operator a line, so that plans can be read and diffed. */
 export function formatPlan(plan: Plan): string {
   const operators = Object.entries(plan.operators).map(([name, parts]) => {
-    const text = typeof parts === 'string' ? JSON.stringify(parts) : `[${parts.map((p) => JSON.stringify(p)).join(', ')}]`;
+    const text =
+      typeof parts === 'string' ? JSON.stringify(parts) : `[${parts.map((p) => JSON.stringify(p)).join(', ')}]`;
     return `    ${JSON.stringify(name)}: ${text}`;
   });
   const { format, model, policy } = plan;
-  const head = Object.entries({ format, model, policy }).map(([key, value]) => `  "${key}": ${JSON.stringify(value)},\n`);
+  const head = Object.entries({ format, model, policy }).map(
+    ([key, value]) => `  "${key}": ${JSON.stringify(value)},\n`,
+  );
   return `{\n${head.join('')}  "operators": {\n${operators.join(',\n')}\n  }\n}\n`;
 }

@@ -104,7 +104,12 @@ class OperatorResolver {
     const region = parseRegion(part.region, this.shape);
     const inside = region?.every(([begin, end], i) => begin < end && end <= this.shape[i]!);
     if (region && inside) return region;
-    return fail('plan-region', `${part.region} is no region of [${this.shape}]`, this.name, 'write [:,0:56]: half-open, not empty');
+    return fail(
+      'plan-region',
+      `${part.region} is no region of [${this.shape}]`,
+      this.name,
+      'write [:,0:56]: half-open, not empty',
+    );
   }
 
   private spans(cut: Cut, part: PlanPart, region: Region): Spans {
@@ -115,16 +120,32 @@ class OperatorResolver {
       if (found?.kind !== 'reduce' || begin >= end || end > found.size) {
         const letters = Object.entries(cut.letters).filter(([, l]) => l.kind === 'reduce');
         const known = letters.map(([l, { size }]) => `${l} (0:${size})`).join(', ') || 'none';
-        fail('plan-reduce', `cannot reduce along ${letter} ${text}`, this.name, `${cut.notation} has reduce letters: ${known}`);
+        fail(
+          'plan-reduce',
+          `cannot reduce along ${letter} ${text}`,
+          this.name,
+          `${cut.notation} has reduce letters: ${known}`,
+        );
       }
       spans[letter] = [begin, end];
     }
     for (const [letter, [begin, end]] of Object.entries(spans)) {
       const { kind, size, step = 1 } = cut.letters[letter]!;
       if (begin === 0 && end === size) continue;
-      if (kind === 'whole') fail('plan-region', `${cut.notation} cannot be cut along ${letter}`, this.name, 'leave that dimension whole (:)');
+      if (kind === 'whole')
+        fail(
+          'plan-region',
+          `${cut.notation} cannot be cut along ${letter}`,
+          this.name,
+          'leave that dimension whole (:)',
+        );
       if (begin % step !== 0 || (end % step !== 0 && end !== size)) {
-        fail('plan-region', `${letter} ${begin}:${end} must be cut at multiples of ${step}`, this.name, `${cut.notation}, ${letter} has ${size}`);
+        fail(
+          'plan-region',
+          `${letter} ${begin}:${end} must be cut at multiples of ${step}`,
+          this.name,
+          `${cut.notation}, ${letter} has ${size}`,
+        );
       }
     }
     return spans;
@@ -142,7 +163,12 @@ class OperatorResolver {
       const overlap = boxes.some((a, j) => boxes.some((b, k) => j < k && !isEmpty(intersect(a, b))));
       if (overlap || subtractAll(whole, boxes).length > 0) {
         const what = overlap ? 'adds a part of the reduction twice' : 'misses a part of the reduction';
-        fail('plan-reduce', `${formatRegion(region, this.shape)} ${what}`, this.name, 'its parts must tile the reduce letters');
+        fail(
+          'plan-reduce',
+          `${formatRegion(region, this.shape)} ${what}`,
+          this.name,
+          'its parts must tile the reduce letters',
+        );
       }
       const order = [...group].sort((a, b) => {
         const [x, y] = [box(spans[a]!), box(spans[b]!)];
@@ -153,10 +179,19 @@ class OperatorResolver {
     });
   }
 
-  private covers(parts: readonly PlanPart[], regions: readonly Region[], partials: readonly (Partial | undefined)[]): void {
+  private covers(
+    parts: readonly PlanPart[],
+    regions: readonly Region[],
+    partials: readonly (Partial | undefined)[],
+  ): void {
     const missing = subtractAll(wholeRegion(this.shape), regions)[0];
     if (missing) {
-      fail('plan-misses', `nobody computes ${formatRegion(missing, this.shape)}`, this.name, `its output is [${this.shape}]`);
+      fail(
+        'plan-misses',
+        `nobody computes ${formatRegion(missing, this.shape)}`,
+        this.name,
+        `its output is [${this.shape}]`,
+      );
     }
     for (const [i, a] of regions.entries()) {
       for (let j = i + 1; j < regions.length; j++) {
@@ -165,7 +200,12 @@ class OperatorResolver {
         const sameDevice = parts[i]!.device === parts[j]!.device;
         // Overlaps between devices are recomputed halos; partials of overlapping regions could not be told apart.
         if (isEmpty(twice) || sameSum || (!sameDevice && !partials[i] && !partials[j])) continue;
-        fail('plan-overlap', `${formatRegion(twice, this.shape)} is computed twice on ${parts[i]!.device}`, this.name, 'make the regions disjoint');
+        fail(
+          'plan-overlap',
+          `${formatRegion(twice, this.shape)} is computed twice on ${parts[i]!.device}`,
+          this.name,
+          'make the regions disjoint',
+        );
       }
     }
   }
@@ -176,14 +216,17 @@ export function resolvePlan(program: Program<'imported'>, cluster: Cluster, plan
   const { operators, cuts, constants } = cutsOf(program);
   const devices = cluster.devices.map((device) => device.name);
   for (const name of Object.keys(plan.operators)) {
-    if (!operators.has(name)) fail('plan-operator', `${program.name} has no such operator`, name, 'shardonnx inspect lists them');
-    if (constants.has(name)) fail('plan-operator', 'only weights decide it: every device computes it itself', name, 'leave it out');
+    if (!operators.has(name))
+      fail('plan-operator', `${program.name} has no such operator`, name, 'shardonnx inspect lists them');
+    if (constants.has(name))
+      fail('plan-operator', 'only weights decide it: every device computes it itself', name, 'leave it out');
   }
   const resolved = new Map<string, ResolvedPart[]>();
   for (const [name, operator] of operators) {
     if (constants.has(name)) continue;
     const entry = plan.operators[name];
-    if (entry === undefined) fail('plan-operator', 'the plan does not say where it runs', name, 'add a line for it: a device name');
+    if (entry === undefined)
+      fail('plan-operator', 'the plan does not say where it runs', name, 'add a line for it: a device name');
     const parts = typeof entry === 'string' ? [{ device: entry }] : entry!;
     const primary = operator.outputs.find((output) => output !== null);
     const shape = primary ? tensorOf(program, primary.tensor).shape : [];

@@ -75,7 +75,12 @@ class DryRun {
 }
 
 /** What hides a transfer: work of the receiver between handing over and arrival. */
-function channelOf(operator: Operator & { kind: 'receive' }, bytes: number, steps: readonly Step[], run: DryRun): Channel {
+function channelOf(
+  operator: Operator & { kind: 'receive' },
+  bytes: number,
+  steps: readonly Step[],
+  run: DryRun,
+): Channel {
   const times = run.times.get(operator.device!)!;
   const { issued, arrived } = run.transfers.get(operator.channel)!;
   const at = steps.findIndex((step) => step.kind === 'receive' && step.channel === operator.channel);
@@ -115,7 +120,10 @@ function weightBytes(program: Program, steps: readonly Step[]): number {
 function activationBytes(program: Program<'linked'>, steps: readonly Step[]): number {
   const operators = steps.flatMap((step): { reads: string[]; writes: string[] }[] => {
     if (step.kind === 'segment') {
-      return step.operators.map((operator) => ({ reads: reads(operator).map(valueKey), writes: writes(operator).map(valueKey) }));
+      return step.operators.map((operator) => ({
+        reads: reads(operator).map(valueKey),
+        writes: writes(operator).map(valueKey),
+      }));
     }
     const key = valueKey(step.value);
     return step.kind === 'send' ? [{ reads: [key], writes: [] }] : [{ reads: [], writes: [key] }];
@@ -129,7 +137,8 @@ function activationBytes(program: Program<'linked'>, steps: readonly Step[]): nu
     }
   }
   const last = new Map<string, number>();
-  for (const [i, operator] of operators.entries()) for (const key of [...operator.reads, ...operator.writes]) last.set(key, i);
+  for (const [i, operator] of operators.entries())
+    for (const key of [...operator.reads, ...operator.writes]) last.set(key, i);
   const alive = new Set<string>();
   let now = 0;
   let peak = 0;

@@ -34,9 +34,9 @@ export function generator(seed: number): () => number {
 function visitRegion(shape: readonly number[], region: Region, visit: (index: number) => void): void {
   const strides = shape.map((_, i) => elements(shape.slice(i + 1)));
   const descend = (dimension: number, base: number): void => {
-    if (dimension === shape.length) return visit(base);
-    const [begin, end] = region[dimension]!;
-    for (let i = begin; i < end; i++) descend(dimension + 1, base + i * strides[dimension]!);
+    const span = region[dimension];
+    if (!span) visit(base);
+    else for (let i = span[0]; i < span[1]; i++) descend(dimension + 1, base + i * strides[dimension]!);
   };
   descend(0, 0);
 }

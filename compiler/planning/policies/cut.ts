@@ -6,7 +6,9 @@ import { type Policy, policyError } from './policy.ts';
 /** The operator of this name, or the one that makes the tensor of this name. */
 function find(operators: readonly Compute[], wanted: string): number {
   const byName = operators.findIndex(({ origin }) => origin === wanted);
-  return byName >= 0 ? byName : operators.findIndex(({ outputs }) => outputs.some((output) => output?.tensor === wanted));
+  return byName >= 0
+    ? byName
+    : operators.findIndex(({ outputs }) => outputs.some((output) => output?.tensor === wanted));
 }
 
 /** Operators in topological order, split before each of the named ones. */

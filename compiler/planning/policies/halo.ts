@@ -77,7 +77,13 @@ class HaloPlanner {
     });
   }
 
-  private isWorthIt(sharing: Sharing, own: Share | undefined, wider: Share, from: Region | undefined, to: Region): boolean {
+  private isWorthIt(
+    sharing: Sharing,
+    own: Share | undefined,
+    wider: Share,
+    from: Region | undefined,
+    to: Region,
+  ): boolean {
     const extra = from ? subtract(to, from).reduce((sum, rest) => sum + count(rest), 0) : count(to);
     if (extra === 0) return false;
     const { cut, operator } = sharing;
@@ -94,10 +100,16 @@ class HaloPlanner {
 
   /** Bytes of its inputs that a share must receive. */
   private lacks(sharing: Sharing, share: Share): number {
-    return readsOf(this.program, sharing, share).reduce((sum, value) => sum + this.holdings.missing(share.device, value), 0);
+    return readsOf(this.program, sharing, share).reduce(
+      (sum, value) => sum + this.holdings.missing(share.device, value),
+      0,
+    );
   }
 }
 
 /** The sharings with halos where exchanging them would move more bytes than computing them again. */
-export const recomputeHalos = (program: Program<'imported'>, cluster: Cluster, sharings: readonly Sharing[]): Sharing[] =>
-  new HaloPlanner(program, cluster, sharings).plan();
+export const recomputeHalos = (
+  program: Program<'imported'>,
+  cluster: Cluster,
+  sharings: readonly Sharing[],
+): Sharing[] => new HaloPlanner(program, cluster, sharings).plan();

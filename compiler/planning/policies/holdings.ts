@@ -13,7 +13,9 @@ export function readsOf(program: Program, { operator, cut }: Pick<Sharing, 'oper
   const inputs = operator.inputs.flatMap((input, i): Value[] => {
     if (input?.kind !== 'value') return [];
     const read = tile ? tile.inputs[i] : input.region;
-    return read === undefined || (read && 'kind' in read) || (tile && read === null) ? [] : [{ ...input, region: read }];
+    return read === undefined || (read && 'kind' in read) || (tile && read === null)
+      ? []
+      : [{ ...input, region: read }];
   });
   return [...inputs, ...operator.captures].filter(({ tensor }) => tensorOf(program, tensor).role !== 'weight');
 }
@@ -64,7 +66,8 @@ export class Holdings {
     const { operator, shares, reduced } = sharing;
     const inputs = shares.reduce(
       (sum, share) =>
-        sum + readsOf(this.program, sharing, share).reduce((bytes, value) => bytes + this.missing(share.device, value), 0),
+        sum +
+        readsOf(this.program, sharing, share).reduce((bytes, value) => bytes + this.missing(share.device, value), 0),
       0,
     );
     if (!reduced) return inputs;

@@ -19,7 +19,11 @@ export function makePlan(program: Program<'imported'>, cluster: Cluster, text: s
   const usage = policies.map(policyUsage).join(', ');
   if (!policy) throw policyError(text, `no policy "${name}"`, `policies are ${usage}`);
   if (Boolean(policy.argument) !== (argument !== '')) {
-    throw policyError(text, policy.argument ? `needs an argument` : 'takes no argument', `write ${policyUsage(policy)}`);
+    throw policyError(
+      text,
+      policy.argument ? `needs an argument` : 'takes no argument',
+      `write ${policyUsage(policy)}`,
+    );
   }
   return { format: 1, model: program.name, policy: text, operators: policy.plan(program, cluster, argument) };
 }

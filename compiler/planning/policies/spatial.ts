@@ -4,9 +4,9 @@
  */
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Compute, Program } from '../../ir/program.ts';
+import { tensorOf } from '../../ir/program.ts';
 import { formatRegion, type Region, type Span } from '../../ir/region.ts';
 import { type Cut, isWhole, type LetterKind, type Spans } from '../../operators/rule.ts';
-import { tensorOf } from '../../ir/program.ts';
 import { cutsOf } from '../cuts.ts';
 import type { Plan, PlanPart } from '../plan.ts';
 import { outputRegion, primaryLetters, wholeSpans } from '../resolve.ts';
@@ -98,10 +98,12 @@ class SpatialPlanner {
 
   /** On the device that lacks the fewest bytes of its inputs; the fastest of several. */
   private wholeOnOne(operator: Compute, cut: Cut | null): Sharing {
-    const options = this.cluster.devices.toSorted((a, b) => b.speed - a.speed).map(({ name }): Sharing => {
-      const share = { device: name, spans: cut ? wholeSpans(cut) : null };
-      return { operator, cut, shares: [share] };
-    });
+    const options = this.cluster.devices
+      .toSorted((a, b) => b.speed - a.speed)
+      .map(({ name }): Sharing => {
+        const share = { device: name, spans: cut ? wholeSpans(cut) : null };
+        return { operator, cut, shares: [share] };
+      });
     const costs = options.map((option) => this.holdings.missingBytes(option));
     return options[costs.indexOf(Math.min(...costs))]!;
   }

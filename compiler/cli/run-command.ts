@@ -1,0 +1,90 @@
+/** `shardonnx run`: a whole build on this machine, one process a device. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { openBundle, type Tensor, writeNpy } from '../../runtime/index.ts';
+import { formatBytes } from '../cluster/units.ts';
+import { positive, positiveInteger, repeatable, transportOption } from './flags.ts';
+import { readInputs } from './inputs.ts';
+import { type OutputOptions, printResult, progress } from './output.ts';
+import { compareAll, formatComparison, reference } from './reference.ts';
+import { table } from './table.ts';
+
+interface Options extends OutputOptions {
+  readonly input: readonly string[];
+  readonly repeat: number;
+  readonly transport: 'memory' | 'tcp';
+  readonly verify?: string;
+  readonly output?: string;
+  readonly threads?: number;
+  readonly timeout: number;
+}
+
+/** Runs the bundle `repeat` times on the same inputs. */
+async function measure(build: string, options: Options) {
+  const { transport, threads, timeout } = options;
+  const bundle = await openBundle(build, { transport, timeout, ...(threads ? { threads } : {}) });
+  const bar = progress();
+  try {
+    const inputs = await readInputs(bundle.inputs, options.input);
+    const times: number[] = [];
+    let outputs: Readonly<Record<string, Tensor>> = {};
+    for (let i = 0; i < options.repeat; i++) {
+      const outcome = await bundle.infer(inputs);
+      outputs = outcome.outputs;
+      times.push(outcome.ms);
+      bar.update('inferences', i + 1, options.repeat);
+    }
+    return { inputs, outputs, times, stats: await bundle.stats() };
+  } finally {
+    bar.stop();
+    await bundle.close();
+  }
+}
+
+async function run(build: string, options: Options): Promise<void> {
+  const { inputs, outputs, times, stats } = await measure(build, options);
+  if (options.output) {
+    await mkdir(options.output, { recursive: true });
+    for (const [name, tensor] of Object.entries(outputs)) {
+      await writeNpy(join(options.output, `${name.replace(/[^\w.-]+/g, '_')}.npy`), tensor);
+    }
+  }
+  const verified = options.verify ? compareAll(outputs, await reference(options.verify, inputs)) : [];
+  const ok = verified.every((output) => output.ok);
+  if (!ok) process.exitCode = 1;
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
+  const latencyMs = { median: at(0.5), p95: at(0.95) };
+  const rows = Object.entries(stats).map(([device, { bytesSent, bytesReceived, peakBytes }]) => [
+    device,
+    formatBytes(bytesSent),
+    formatBytes(bytesReceived),
+    peakBytes === null ? '–' : formatBytes(peakBytes),
+  ]);
+  const text = [
+    table(['device', 'sent', 'received', 'peak memory'], rows),
+    `${options.repeat} inference${options.repeat === 1 ? '' : 's'}: median ${latencyMs.median.toFixed(1)} ms, 95 % within ${latencyMs.p95.toFixed(1)} ms`,
+    ...Object.entries(outputs).map(([name, { type, dims }]) => `output ${name}: ${type}[${dims}]`),
+    ...verified.map(formatComparison),
+  ].join('\n');
+  const described = Object.entries(outputs).map(([name, { type, dims }]) => ({ name, dtype: type, shape: dims }));
+  const data = { ok, devices: stats, latencyMs, outputs: described, ...(options.verify ? { verified } : {}) };
+  printResult(options, data, text);
+}
+
+export const addRun = (program: Command): void => {
+  program
+    .command('run')
+    .description('run a build on this machine, one process a device')
+    .argument('<build>', 'build folder')
+    .option('-i, --input <file>', 'FILE or NAME=FILE (.npy, .png, .pb), or random (default)', repeatable, [])
+    .option('-n, --repeat <count>', 'inferences', positiveInteger('--repeat'), 1)
+    .addOption(transportOption('tcp'))
+    .option('--verify <model>', 'compare the outputs with onnxruntime on this ONNX file')
+    .option('-o, --output <folder>', 'write the outputs there as .npy')
+    .option('--threads <count>', "onnxruntime's threads of each device", positiveInteger('--threads'))
+    .option('--timeout <seconds>', 'for every wait during an inference', positive('--timeout'), 30)
+    .option('--json', 'print one JSON object')
+    .action(run);
+};

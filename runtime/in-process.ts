@@ -1,0 +1,97 @@
+/** A team in this process: each device's program.js is imported here. */
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type OpenDevice, openDevice } from './device.ts';
+import { ShardonnxError } from './error.ts';
+import { memoryTransport } from './memory-transport.ts';
+import type { Program, Tensor } from './program.ts';
+import type { Result } from './results.ts';
+import type { DeviceStats } from './stats.ts';
+import { Failures, type Outcome, type Team, type TeamSetup } from './team.ts';
+
+type Named = Readonly<Record<string, Tensor>>;
+
+export async function inProcess({ directory: build, manifests, timeouts, threads }: TeamSetup): Promise<Team> {
+  const transport = memoryTransport();
+  const failures = new Failures();
+  const opened: OpenDevice[] = [];
+  const open = async (manifest: TeamSetup['manifests'][number]) => {
+    const { device } = manifest;
+    const directory = join(build, device);
+    const program = await importProgram(directory, device);
+    const onFailure = (_: number, error: unknown) => failures.add(device, error);
+    const one = await openDevice({ directory, program, transport, timeouts, threads: threads(manifest), onFailure });
+    one.stopped.catch((error) => failures.add(device, error));
+    opened.push(one);
+    return one;
+  };
+  const close = async () => {
+    await Promise.all(opened.map((device) => device.close()));
+  };
+  const all = Promise.all(manifests.map((manifest) => failures.guard(manifest.device, open(manifest))));
+  const devices = await all.catch(async (error) => {
+    await close();
+    throw error;
+  });
+  return new InProcess(devices, failures);
+}
+
+class InProcess implements Team {
+  readonly #input: OpenDevice;
+  /** null where one device holds inputs and outputs. */
+  readonly #results: AsyncIterator<Result, undefined> | null;
+
+  constructor(
+    private readonly devices: readonly OpenDevice[],
+    private readonly failures: Failures,
+  ) {
+    const named = (name: string | undefined) => devices.find(({ manifest }) => manifest.device === name);
+    const input = named(devices[0]?.manifest.inputDevice);
+    const output = named(devices[0]?.manifest.outputDevice);
+    if (!input || !output) throw new RangeError('a device of the build is missing');
+    this.#input = input;
+    this.#results = input === output ? null : output.results()[Symbol.asyncIterator]();
+  }
+
+  async infer(inputs: Named): Promise<Outcome> {
+    const began = performance.now();
+    try {
+      const outputs = await this.failures.guard(this.#input.manifest.device, this.#outputs(inputs));
+      return { outputs, ms: performance.now() - began };
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async stats(): Promise<DeviceStats[]> {
+    return this.devices.map((device) => device.stats());
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.devices.map((device) => device.close()));
+  }
+
+  async #outputs(inputs: Named): Promise<Named> {
+    const own = await this.#input.infer(inputs);
+    if (!this.#results) return own;
+    const { value } = await this.#results.next();
+    if (value) return value.outputs;
+    throw new ShardonnxError('stopped', 'the bundle was closed');
+  }
+}
+
+async function importProgram(directory: string, device: string): Promise<Program> {
+  const file = resolve(join(directory, 'program.js'));
+  const module: unknown = await import(pathToFileURL(file).href).catch((cause) => {
+    throw badProgram(file, `${device}/program.js cannot be loaded: ${cause.message}`, cause);
+  });
+  const program = typeof module === 'object' && module !== null && 'program' in module ? module.program : undefined;
+  if (!isProgram(program)) throw badProgram(file, `${device}/program.js exports no program`);
+  return program;
+}
+
+const isProgram = (value: unknown): value is Program => typeof value === 'function';
+
+const badProgram = (file: string, message: string, cause?: unknown) =>
+  new ShardonnxError('bundle-invalid', message, { at: [file], hint: 'compile the model again', cause });
