@@ -138,6 +138,7 @@ class ProgramSource {
         },
       ],
     });
+    file.formatText({ indentSize: 2 });
     return `${file.getFullText().trimEnd()}\n`;
   }
 

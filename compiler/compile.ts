@@ -57,8 +57,8 @@ export function lower(imported: Program<'imported'>, options: LowerOptions): Low
   const split = settle(run(splitOperators, prepared, plan), plan);
   const assembled = settle(run(assembleValues, split, plan), plan);
   const linked = settle(run(insertTransfers, assembled, plan), plan);
-  const devices = cluster.devices.map(({ name }) => name);
-  const schedule = simulateSteps(linked, cluster, scheduleSteps(linked, devices), new CostModel(prepared));
+  const costs = new CostModel(prepared);
+  const schedule = simulateSteps(linked, cluster, scheduleSteps(linked, cluster, costs), costs);
   return { schedule, plan };
 }
 

@@ -1,9 +1,14 @@
 /** Orders each device's operators into steps: what others wait for first, then what hides the wait, then the wait. */
+import type { Cluster } from '../compiler/cluster/cluster.ts';
 import type { Assemble, Compute, Operator, Program, Receive, Send, Value } from '../compiler/ir/program.ts';
 import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
+import type { CostModel } from '../compiler/planning/cost.ts';
 import type { Segment, Step } from '../compiler/planning/schedule.ts';
 
 type Work = Compute | Assemble;
+
+/** Seconds that a send must leave earlier to be worth another session: what one costs to start, and its border copies. */
+const WORTHWHILE = 3e-4;
 
 /** One device's operators and how they depend on each other. */
 class DeviceOrder {
@@ -13,7 +18,11 @@ class DeviceOrder {
   /** In the order they will run. */
   readonly groups: (readonly Work[] | Send | Receive)[] = [];
 
-  constructor(operators: readonly Operator[]) {
+  constructor(
+    operators: readonly Operator[],
+    /** Predicted, on this device. */
+    private readonly seconds: (operator: Work) => number,
+  ) {
     this.pending = new Set(operators);
     for (const operator of operators) {
       const makers = reads(operator).flatMap((value) => this.makers.get(valueKey(value)) ?? []);
@@ -29,8 +38,9 @@ class DeviceOrder {
       const sends = free.filter((operator) => operator.kind === 'send');
       const work = free.filter((operator) => operator.kind === 'compute' || operator.kind === 'assemble');
       if (sends.length > 0) {
-        this.work(this.needed(sends, work));
-        for (const send of sends) this.take(send);
+        const first = this.cheapest(sends, work);
+        this.work(this.needed(first, work));
+        for (const send of first) this.take(send);
       } else if (work.length > 0) {
         this.work(work);
       } else {
@@ -71,6 +81,15 @@ class DeviceOrder {
     };
     sends.forEach(visit);
     return work.filter((operator) => needed.has(operator));
+  }
+
+  /** The sends that can leave first: the one that needs the least work, and those that need hardly more. */
+  private cheapest(sends: readonly Send[], work: readonly Work[]): Send[] {
+    const seconds = (group: readonly Send[]) =>
+      this.needed(group, work).reduce((sum, operator) => sum + this.seconds(operator), 0);
+    const order = sends.map((send) => ({ send, cost: seconds([send]) })).sort((a, b) => a.cost - b.cost);
+    const limit = order[0]!.cost + WORTHWHILE;
+    return order.filter(({ cost }) => cost <= limit).map(({ send }) => send);
   }
 
   /** Receives what the first blocked operator lacks; anything left over at the end is received too. */
@@ -126,12 +145,17 @@ function toSteps(program: Program<'linked'>, device: string, groups: DeviceOrder
 }
 
 /** The steps of every device, in the cluster's order. Sends never block, so any order that respects dependences ends. */
-export function scheduleSteps(program: Program<'linked'>, devices: readonly string[]): Map<string, readonly Step[]> {
+export function scheduleSteps(
+  program: Program<'linked'>,
+  cluster: Cluster,
+  costs: CostModel,
+): Map<string, readonly Step[]> {
   return new Map(
-    devices.map((device) => {
-      const order = new DeviceOrder(program.operators.filter((operator) => operator.device === device));
+    cluster.devices.map(({ name, speed }) => {
+      const own = program.operators.filter((operator) => operator.device === name);
+      const order = new DeviceOrder(own, (operator) => costs.seconds(program, operator) / speed);
       order.run();
-      return [device, toSteps(program, device, order.groups)];
+      return [name, toSteps(program, name, order.groups)];
     }),
   );
 }

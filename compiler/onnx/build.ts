@@ -12,8 +12,9 @@ import {
   type TypeProto,
   toNumber,
 } from './proto.ts';
+import { weightOf } from './tensors.ts';
 import { topological } from './topological.ts';
-import { type Weight, weightOf } from './weights.ts';
+import type { Weight } from './weights.ts';
 
 /**
  * @param draft the model before normalisation: its own inputs and outputs

@@ -5,7 +5,8 @@ import { allNames, type Draft, type DraftNode, freshName, nodeLabel } from './dr
 import { readForeign } from './foreign.ts';
 import { hoistWeights } from './hoist.ts';
 import { createTensor, decodeNode, type NodeProto, onnx, type TensorProto } from './proto.ts';
-import { constantOf, constantTensor, inlineTensor, isBig, type Weight, weightOf } from './weights.ts';
+import { constantTensor, inlineTensor, isBig, weightOf } from './tensors.ts';
+import { constantOf, type Weight } from './weights.ts';
 import { editFields, field } from './wire.ts';
 
 export interface Extracted {

@@ -3,7 +3,8 @@ import { graphsOf } from './decode.ts';
 import type { DraftNode } from './draft.ts';
 import { readForeign } from './foreign.ts';
 import { createNode, decodeNode, type GraphProto, type NodeProto, onnx, type TensorProto } from './proto.ts';
-import { constantTensor, inlineTensor, isBig, type Weight, weightOf } from './weights.ts';
+import { constantTensor, inlineTensor, isBig, weightOf } from './tensors.ts';
+import type { Weight } from './weights.ts';
 
 /** Takes a weight to the main graph and returns the name it has there. */
 type Hoist = (weight: Weight) => string;

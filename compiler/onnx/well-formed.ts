@@ -101,12 +101,8 @@ export function checkMessage(kind: MessageKind, message: Uint8Array, depth = 0):
 
 const isPlain = (content: Content): content is keyof typeof plain => Object.hasOwn(plain, content);
 
-function checkPacked(kind: string, content: string, { length, [length - 1]: last }: Uint8Array): void {
-  const whole =
-    content === 'fixed32s'
-      ? length % 4 === 0
-      : content === 'fixed64s'
-        ? length % 8 === 0
-        : content !== 'varints' || (last ?? 0) < 128;
-  if (!whole) throw new RangeError(`a list of numbers of ${kind} ends within a number`);
+function checkPacked(kind: string, content: Content, payload: Uint8Array): void {
+  const size = content === 'fixed32s' ? 4 : content === 'fixed64s' ? 8 : 1;
+  const cut = content === 'varints' ? (payload.at(-1) ?? 0) > 127 : payload.length % size !== 0;
+  if (cut) throw new RangeError(`a list of numbers of ${kind} ends within a number`);
 }

@@ -70,8 +70,13 @@ property(
   'any average pooling',
   'cdhnw',
   fc
-    .tuple(drawn, flag('ceil_mode'), flag('count_include_pad'))
-    .map(([w, ceil, include]) => pooling('AveragePool', 19, w, { ...ceil, ...include })),
+    .tuple(drawn, flag('ceil_mode'), flag('count_include_pad'), fc.constantFrom(7, 11, 19))
+    .map(([w, ceil, include, opset]) =>
+      pooling('AveragePool', opset, opset < 19 ? { ...w, dilations: w.dilations.map(() => 1) } : w, {
+        ...(opset < 10 ? {} : ceil),
+        ...include,
+      }),
+    ),
   60,
 );
 property(

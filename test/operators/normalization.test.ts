@@ -1,0 +1,83 @@
+import { suite } from 'uvu';
+import { f32, float, type Input, int, ints } from './brute-force.ts';
+import { type Row, rows, wholes } from './suite.ts';
+
+const test = suite('normalization');
+
+const positive = (...shape: number[]): Input => ({ dtype: 'float32', shape, range: [0.2, 2] });
+const x = f32(2, 6, 4, 3);
+const batch = (shape: Input, channels: number) => [
+  shape,
+  f32(channels),
+  f32(channels),
+  f32(channels),
+  positive(channels),
+];
+
+const lrn = (size: number): Row => [
+  'nchw->nchw',
+  'chnw',
+  { type: 'LRN', inputs: [x], attributes: { size: int(size), alpha: float(0.5) } },
+];
+
+rows(test, [
+  ['nchw,c,c,c,c->nchw', 'chnw', { type: 'BatchNormalization', inputs: batch(x, 6) }],
+  ['nchw,c,c,c,c->nchw', 'chnw', { type: 'BatchNormalization', opset: 7, inputs: batch(x, 6) }],
+  ['nc,c,c,c,c->nc', 'cn', { type: 'BatchNormalization', opset: 9, inputs: batch(f32(4, 3), 3) }],
+  ['nchw,c,c->nchw', 'cn', { type: 'InstanceNormalization', inputs: [x, f32(6), f32(6)] }],
+  [
+    'nchw,c,c->nchw',
+    'cn',
+    { type: 'GroupNormalization', opset: 21, inputs: [x, f32(6), f32(6)], attributes: { num_groups: int(3) } },
+  ],
+  [
+    'nchw,c,c->nchw',
+    'cn',
+    { type: 'GroupNormalization', opset: 18, inputs: [x, f32(3), f32(3)], attributes: { num_groups: int(3) } },
+  ],
+  ['ncw,w,w->ncw', 'cn', { type: 'LayerNormalization', inputs: [f32(2, 3, 8), f32(8), f32(8)] }],
+  ['ncw,w->ncw', 'cn', { type: 'LayerNormalization', inputs: [f32(2, 3, 8), f32(8)] }],
+  [
+    'nchw,hw,w->nchw,nc11,nc11',
+    'cn',
+    {
+      type: 'LayerNormalization',
+      inputs: [x, f32(4, 3), f32(3)],
+      attributes: { axis: int(2) },
+      outputs: [true, true, true],
+    },
+  ],
+  [
+    'ncw,w->ncw,,n11',
+    'n',
+    {
+      type: 'LayerNormalization',
+      inputs: [f32(3, 2, 4), f32(4)],
+      attributes: { axis: int(1) },
+      outputs: [true, false, true],
+    },
+  ],
+  ['ncw,w->ncw', 'cn', { type: 'RMSNormalization', opset: 23, inputs: [f32(2, 3, 8), f32(8)] }],
+  ['nchw->nchw', 'cnw', { type: 'LpNormalization', inputs: [x], attributes: { axis: int(2), p: int(1) } }],
+  ['nchw->nchw', 'chn', { type: 'LpNormalization', inputs: [x] }],
+  ['nchw->nchw', 'c', { type: 'MeanVarianceNormalization', inputs: [x] }],
+  ['nchw->nchw', 'cn', { type: 'MeanVarianceNormalization', inputs: [x], attributes: { axes: ints(2, 3) } }],
+  lrn(1),
+  lrn(3),
+  lrn(5),
+  lrn(11),
+]);
+
+wholes(test, [
+  [
+    'training',
+    {
+      type: 'BatchNormalization',
+      inputs: batch(x, 6),
+      attributes: { training_mode: int(1) },
+      outputs: [true, true, true],
+    },
+  ],
+]);
+
+test.run();
