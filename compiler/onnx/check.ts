@@ -1,9 +1,14 @@
 /** Faults of a graph that onnxruntime would name by C++ source lines, or by no name at all. */
+import { graphsOf } from './decode.ts';
 import { capturesOf, type Draft, nodeLabel } from './draft.ts';
-import { cycle, duplicateValue, undefinedValue } from './errors.ts';
+import { attributeRange, cycle, duplicateValue, undefinedValue } from './errors.ts';
+import { type NodeProto, toNumber } from './proto.ts';
 import { topological } from './topological.ts';
 
-/** @throws duplicate-value, undefined-value, cycle */
+/** No tensor has more dimensions. */
+const mostDimensions = 1000;
+
+/** @throws duplicate-value, undefined-value, cycle, attribute-range */
 export function checkGraph(draft: Draft): void {
   const { file } = draft;
   const makers = new Map<string, string>();
@@ -29,10 +34,21 @@ export function checkGraph(draft: Draft): void {
   }
   const missing = draft.outputs.find(({ name }) => !makers.has(name));
   if (missing) throw undefinedValue(file, missing.name, `output "${missing.name}"`);
+  for (const { proto } of draft.nodes) checkAxes(file, proto);
   const sorted = topological(steps);
   if ('cycle' in sorted)
     throw cycle(
       file,
       sorted.cycle.map((i) => steps[i]!.label),
     );
+}
+
+/** onnxruntime 1.30 dies of a segmentation fault when an axis overflows. */
+function checkAxes(file: string, node: NodeProto): void {
+  for (const { name, i, ints } of node.attribute) {
+    if (name !== 'axis' && name !== 'axes') continue;
+    const wrong = [i, ...ints].map(toNumber).find((axis) => Math.abs(axis) > mostDimensions);
+    if (wrong !== undefined) throw attributeRange(file, nodeLabel(node), name, wrong);
+  }
+  for (const inner of graphsOf(node).flatMap((graph) => graph.node)) checkAxes(file, inner);
 }

@@ -31,7 +31,7 @@ export function encodeAttribute(name: string, attribute: Attribute) {
         strings: attribute.value.map((string) => Buffer.from(string)),
       });
     case 'proto':
-      return onnx.AttributeProto.decode(attribute.bytes);
+      return Object.assign(onnx.AttributeProto.decode(attribute.bytes), { name });
     default:
       return attribute satisfies never;
   }

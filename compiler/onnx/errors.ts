@@ -91,6 +91,12 @@ export const cycle = (file: string, nodes: readonly string[]) =>
     hint: exportAgain,
   });
 
+export const attributeRange = (file: string, node: string, attribute: string, value: number) =>
+  new CompileError('attribute-range', `attribute "${attribute}" cannot be ${value}`, {
+    at: at(file, `node "${node}"`),
+    hint: exportAgain,
+  });
+
 export const tensorSize = (file: string, tensor: string, message: string) =>
   new CompileError('tensor-size', `tensor "${tensor}": ${message}`, {
     at: at(file, `tensor "${tensor}"`),

@@ -21,9 +21,9 @@ import {
 } from './rule.ts';
 import {
   type Coordinates,
+  doubt,
   fraction,
   type Interpolation,
-  nearestDoubt,
   reachesEnd,
   type Sampling,
   samplingTile,
@@ -44,6 +44,7 @@ type Axis = 'same' | 'repeated' | Sampling;
 
 function axisOf(ask: Ask, input: number, output: number, scale: number | null): Axis | Whole {
   if (input === output && (scale === null || scale === 1)) return 'same';
+  if (input === output) return whole(`a scale of ${scale} changes nothing here`);
   if (output === 1 || input === 1) return 'repeated';
   const corners = ask.coordinates === 'align_corners';
   const [p, q] = (corners ? fraction(input - 1, output - 1, null) : fraction(input, output, scale)) ?? [0, input];
@@ -51,8 +52,8 @@ function axisOf(ask: Ask, input: number, output: number, scale: number | null): 
     return whole(`resized ${input} to ${output}: no part begins where both sides meet`);
   const interpolation = ask.interpolation(scale ?? output / input);
   const sampling: Sampling = { input, output, p, q, coordinates: ask.coordinates, interpolation, scale };
-  const doubt = nearestDoubt(sampling);
-  if (doubt) return whole(doubt);
+  const reason = doubt(sampling);
+  if (reason) return whole(reason);
   return reachesEnd(sampling) ? sampling : whole(`a scale of ${scale} rounds differently in a part`);
 }
 

@@ -73,15 +73,21 @@ function elementsAt(sampling: Sampling, x: number): [first: number, last: number
   return [index, index];
 }
 
+const isPowerOfTwo = (n: number) => (n & (n - 1)) === 0;
+
 /**
- * Why tiles could pick another nearest element than the whole: onnxruntime computes coordinates in float32, so where one falls
- * exactly between two elements it must be exact in both, and elsewhere far enough from between.
+ * Why tiles could differ from the whole: onnxruntime computes coordinates in float32. They are exact where scale and quotient
+ * are; elsewhere their rounding moves a smooth sample by a little, a nearest one that falls between two elements by a whole one.
  */
-export function nearestDoubt(sampling: Sampling): string | undefined {
+export function doubt(sampling: Sampling): string | undefined {
   const { interpolation, p, q, input, coordinates } = sampling;
-  if (interpolation.kind !== 'nearest') return undefined;
+  const exactScale = coordinates === 'align_corners' || isPowerOfTwo(q);
+  if (interpolation.kind === 'smooth') {
+    const exact = exactScale && isPowerOfTwo(p);
+    return exact || 2 * input * 2 ** -24 <= 1e-5 ? undefined : `coordinates up to ${input} round differently in a part`;
+  }
   if (input * p >= 2 ** 20) return 'float32 cannot tell its nearest elements apart';
-  if (coordinates === 'align_corners' || (q & (q - 1)) === 0) return undefined;
+  if (exactScale) return undefined;
   const between = interpolation.round === 'floor' || interpolation.round === 'ceil' ? 0 : p;
   for (let x = 0; x < p; x++) {
     const rest = numerator(sampling, x) % (2 * p);
@@ -103,18 +109,33 @@ export function reachesEnd(sampling: Sampling): boolean {
   return true;
 }
 
-/** The tile of this span: begins where input and output positions meet, reads until it yields enough. */
+/**
+ * The tile of this span: begins where input and output positions meet, reads until it yields enough. It never yields as much
+ * as it reads: onnxruntime copies a tensor whose size does not change, whatever the scale. Nor a single element, for which
+ * some modes have a formula of its own.
+ */
 export function samplingTile(sampling: Sampling, [begin, end]: Span): SamplingTile {
-  const { input, output, p, q, coordinates, scale } = sampling;
+  const { input, output, p, q } = sampling;
   if (begin === 0 && end === output) return { read: [0, input], yields: output, keep: [0, output] };
-  const first = elementsAt(sampling, begin)[0];
+  const first = Math.min(Math.max(elementsAt(sampling, begin)[0], 0), input - 1);
   const last = elementsAt(sampling, end - 1)[1];
-  const from = Math.floor(Math.min(Math.max(first, 0), input - 1) / q) * q;
-  const skipped = (from / q) * p;
+  for (let meeting = Math.min(Math.floor(first / q), Math.floor(begin / p)); ; meeting--) {
+    const [from, skipped] = [meeting * q, meeting * p];
+    const size = sizeRead(sampling, from, last, end - skipped);
+    const yields = extentOf(sampling, size);
+    if ((yields === size || yields === 1) && meeting > 0) continue;
+    return { read: [from, from + size], yields, keep: [begin - skipped, end - skipped] };
+  }
+}
+
+/** How much a tile that begins at `from` reads, so that it has element `last` and yields `wanted`. */
+function sizeRead(sampling: Sampling, from: number, last: number, wanted: number): number {
+  const { input, q, coordinates, scale } = sampling;
   const corner = coordinates === 'align_corners' ? 1 : 0;
   const unit = scale === null || corner ? q : 1;
-  let size = corner + Math.ceil(Math.max(1, last + 1 - from - corner) / unit) * unit;
-  while (from + size < input && extentOf(sampling, size) < Math.max(2, end - skipped)) size += unit;
-  if (from + size > input) size = input - from;
-  return { read: [from, from + size], yields: extentOf(sampling, size), keep: [begin - skipped, end - skipped] };
+  const most = input - from;
+  let size = Math.min(most, corner + Math.ceil(Math.max(1, last + 1 - from - corner) / unit) * unit);
+  const enough = (yields: number) => yields >= Math.max(2, wanted) && yields !== size;
+  while (size < most && !enough(extentOf(sampling, size))) size = Math.min(most, size + unit);
+  return size;
 }

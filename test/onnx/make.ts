@@ -5,7 +5,15 @@ import path from 'node:path';
 import { CompileError } from '../../compiler/error.ts';
 import type { Attribute, Program } from '../../compiler/ir/program.ts';
 import { encodeAttribute, tensorProto } from '../../compiler/onnx/encode.ts';
-import { createNode, createTensor, type GraphProto, type NodeProto, onnx, type TensorProto } from '../../compiler/onnx/proto.ts';
+import { type ImportOptions, importModel } from '../../compiler/onnx/import.ts';
+import {
+  createNode,
+  createTensor,
+  type GraphProto,
+  type NodeProto,
+  onnx,
+  type TensorProto,
+} from '../../compiler/onnx/proto.ts';
 import type { Weight } from '../../compiler/onnx/weights.ts';
 
 /** A size, or the name of a free dimension; '' for a free dimension without a name. */
@@ -50,7 +58,11 @@ export const floats = (name: string, shape: readonly number[], data: ArrayLike<n
 /** Elements 0, 1, 2 … divided by `by`. */
 export const ramp = (name: string, shape: readonly number[], by = 1): TensorProto => {
   const count = shape.reduce((product, size) => product * size, 1);
-  return floats(name, shape, Float32Array.from({ length: count }, (_, i) => i / by));
+  return floats(
+    name,
+    shape,
+    Float32Array.from({ length: count }, (_, i) => i / by),
+  );
 };
 
 export const int64s = (name: string, data: readonly number[], shape = [data.length]): TensorProto =>
@@ -127,6 +139,14 @@ export async function errorOf(action: () => unknown): Promise<CompileError> {
   throw new Error('no error was thrown');
 }
 
+/** `importModel`; errors for users become errors uvu can print (it takes their `details` for a text, and forgets the failure). */
+export async function imported(file: string, options?: ImportOptions): Promise<Program<'imported'>> {
+  try {
+    return await importModel(file, options);
+  } catch (error) {
+    throw error instanceof CompileError ? new Error(error.format()) : error;
+  }
+}
 
 export const floatsOf = (bytes: Uint8Array): number[] => [...new Float32Array(new Uint8Array(bytes).buffer)];
 

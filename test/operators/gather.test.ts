@@ -22,7 +22,7 @@ rows(test, [
   ],
   ['abc,nd->nc', 'cn', { type: 'GatherND', inputs: [f32(2, 2, 4), index(2, 3, 2)] }],
   [
-    'nacw,ncb->ncw',
+    'naw,ncb->ncw',
     'cnw',
     { type: 'GatherND', inputs: [f32(2, 5, 3), index(5, 2, 4, 1)], attributes: { batch_dims: int(1) } },
   ],

@@ -18,7 +18,7 @@ rows(test, [
   ['nchw,*->nchw', 'chnw', pad('constant', [0, 0, 1, 2, 0, 0, 3, 0])],
   // More padding than input: tiles of nothing but padding.
   [
-    'nchw,*,->nchw',
+    'nchw,*,*->nchw',
     'chnw',
     { ...pad('constant', [2, 0, 7, 9, 1, 4, 8, 0]), inputs: [x, longs(2, 0, 7, 9, 1, 4, 8, 0), two] },
   ],
@@ -28,14 +28,14 @@ rows(test, [
   ['nchw,*->nchw', 'chnw', pad('reflect', [0, 0, 4, 3, 0, 0, 4, 3])],
   ['nchw,*->nchw', 'chnw', pad('reflect', [1, 2, 1, 0, 1, 0, 2, 1])],
   ['nchw,*->nchw', 'chnw', pad('wrap', [0, 1, 5, 2, 1, 0, 5, 1], 19)],
-  ['nchw,*->nchw', 'cn', pad('reflect', [0, 0, -1, 4, 0, 0, 2, 0])],
+  ['nchw,*->nchw', 'cnw', pad('reflect', [0, 0, -1, 3, 0, 0, 2, 0])],
   ['nchw->nchw', 'chnw', { type: 'Pad', opset: 2, inputs: [x], attributes: { pads: ints(0, 0, 1, 1, 0, 0, 2, 0) } }],
   [
     'nchw->nchw',
     'chnw',
     { type: 'Pad', opset: 10, inputs: [x], attributes: { pads: ints(0, 0, 1, 1, 0, 0, 2, 0), mode: text('reflect') } },
   ],
-  ['nchw,*,,*->nchw', 'chnw', { type: 'Pad', opset: 18, inputs: [x, longs(3, 1, 0, 2), two, longs(-1, 2)] }],
+  ['nchw,*,*,*->nchw', 'chnw', { type: 'Pad', opset: 18, inputs: [x, longs(3, 1, 0, 2), two, longs(-1, 2)] }],
   ['nchw,*,,*->nchw', 'chnw', { type: 'Pad', opset: 18, inputs: [x, longs(3, 1, 0, 2), null, longs(-1, 2)] }],
 ]);
 

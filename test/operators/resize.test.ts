@@ -89,10 +89,19 @@ rows(test, [
   [
     'nchw,,*->nchw',
     'chnw',
-    byScales(f32(1, 2, 20, 16), [1, 1, 0.5, 0.25], mode('cubic', 'half_pixel', { antialias: int(1) }), 18),
+    byScales(f32(2, 2, 20, 16), [1, 1, 0.5, 0.25], mode('cubic', 'half_pixel', { antialias: int(1) }), 18),
   ],
   ['nchw,,*->nchw', 'chnw', byScales(x, [1, 1, 2, 0.5], mode('linear', 'half_pixel_symmetric'), 19)],
-  ['nchw,,*->nchw', 'chnw', byScales(x, [1, 1, 2, 2], mode('nearest', 'tf_half_pixel_for_nn'), 11)],
+  [
+    'nchw,*,*->nchw',
+    'chnw',
+    {
+      type: 'Resize',
+      opset: 11,
+      inputs: [x, empty, floats(1, 1, 2, 2)],
+      attributes: mode('nearest', 'tf_half_pixel_for_nn'),
+    },
+  ],
   ['ncw,,*->ncw', 'cnw', byScales(f32(2, 3, 6), [1, 1, 3], mode('nearest'))],
 ]);
 

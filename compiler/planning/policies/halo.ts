@@ -5,9 +5,9 @@
 import { bytesPerElement } from '../../../runtime/dtype.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program, Value } from '../../ir/program.ts';
-import { tensorOf, wholeValue } from '../../ir/program.ts';
+import { tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import { count, hull, type Region, subtract } from '../../ir/region.ts';
-import { alignedSpans, outputRegion, wholeSpans } from '../resolve.ts';
+import { alignedSpans, outputRegion } from '../resolve.ts';
 import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './spatial.ts';
 
@@ -33,9 +33,25 @@ class Demand {
   }
 }
 
+/** Its only output. */
+const outputOf = ({ operator }: Sharing): Value => operator.outputs.find((output) => output !== null)!;
+
+/** Several outputs would each want another growth; addends cannot be told apart where they overlap. */
+const isGrowable = ({ cut, operator, reduced }: Sharing): boolean =>
+  cut !== null && !reduced && operator.outputs.filter((output) => output?.region).length === 1;
+
+/** The region of the output that a share is. */
+const regionOf = ({ cut, operator }: Sharing, { spans }: Share): Region =>
+  outputRegion(
+    cut!,
+    operator.outputs.findIndex((output) => output !== null),
+    spans!,
+  );
+
 class HaloPlanner {
   private readonly demand = new Demand();
   private readonly holdings: Holdings;
+  private readonly makers: ReadonlyMap<string, Sharing>;
 
   constructor(
     private readonly program: Program<'imported'>,
@@ -44,6 +60,9 @@ class HaloPlanner {
   ) {
     this.holdings = new Holdings(program, cluster.inputs);
     for (const sharing of sharings) this.holdings.add(sharing);
+    this.makers = new Map(
+      sharings.flatMap((sharing) => writes(sharing.operator).map(({ tensor }) => [tensor, sharing])),
+    );
     for (const name of program.outputs) this.demand.add(cluster.outputs, wholeValue(tensorOf(program, name)));
   }
 
@@ -59,43 +78,43 @@ class HaloPlanner {
   }
 
   private grow(sharing: Sharing): readonly Share[] {
-    const { cut, operator, shares, reduced } = sharing;
-    const outputs = operator.outputs.flatMap((output, index) => (output?.region ? [{ ...output, index }] : []));
-    // Several outputs would each want another growth; addends cannot be told apart where they overlap.
-    if (!cut || reduced || outputs.length !== 1) return shares;
-    const [output] = outputs;
+    if (!isGrowable(sharing)) return sharing.shares;
     return this.cluster.devices.flatMap(({ name: device }): Share[] => {
-      const own = shares.find((share) => share.device === device);
-      const regions = this.demand.of(device, output!.tensor);
+      const own = sharing.shares.find((share) => share.device === device);
+      const regions = this.demand.of(device, outputOf(sharing).tensor);
       if (regions.length === 0) return own ? [own] : [];
-      const region = own?.spans ? outputRegion(cut, output!.index, own.spans) : undefined;
-      const wanted = hull(region ? [region, ...regions] : regions);
-      const spans = alignedSpans(cut, wanted);
-      const wider: Share = { device, spans };
-      const worth = this.isWorthIt(sharing, own, wider, region, outputRegion(cut, output!.index, spans));
-      return worth ? [wider] : own ? [own] : [];
+      const wanted = hull(own?.spans ? [regionOf(sharing, own), ...regions] : regions);
+      const wider: Share = { device, spans: alignedSpans(sharing.cut!, wanted) };
+      if (this.isWorthIt(sharing, own, wider)) return [wider];
+      return own ? [own] : [];
     });
   }
 
-  private isWorthIt(
-    sharing: Sharing,
-    own: Share | undefined,
-    wider: Share,
-    from: Region | undefined,
-    to: Region,
-  ): boolean {
+  private isWorthIt(sharing: Sharing, own: Share | undefined, wider: Share): boolean {
+    const [from, to] = [own && regionOf(sharing, own), regionOf(sharing, wider)];
     const extra = from ? subtract(to, from).reduce((sum, rest) => sum + count(rest), 0) : count(to);
     if (extra === 0) return false;
-    const { cut, operator } = sharing;
-    const whole = wholeSpans(cut!);
-    const operations = Object.values(whole).reduce((product, [, size]) => product * size, 1);
-    const output = operator.outputs.find((value) => value !== null)!;
-    const tensor = tensorOf(this.program, output.tensor);
+    const output = outputOf(sharing);
+    const operations = Object.values(sharing.cut!.letters).reduce((product, { size }) => product * size, 1);
     const more = (operations * extra) / Math.max(1, count(output.region!));
     if (more > TINY && (!from || count(to) > GROWTH * count(from))) return false;
-    const exchanged = extra * (tensor.dtype ? bytesPerElement(tensor.dtype) : 0);
+    const { dtype } = tensorOf(this.program, output.tensor);
+    const exchanged = extra * (dtype ? bytesPerElement(dtype) : 0);
     const again = this.lacks(sharing, wider) - (own ? this.lacks(sharing, own) : 0);
-    return again < exchanged || (again === exchanged && more <= TINY);
+    return again < exchanged || (again === exchanged && more <= TINY && this.isWorthItAbove(sharing, wider));
+  }
+
+  /** Equal bytes: computing again only pays if what makes the input would be computed again too, which saves a message. */
+  private isWorthItAbove(sharing: Sharing, wider: Share): boolean {
+    const lacking = readsOf(this.program, sharing, wider).filter(
+      (value) => this.holdings.missing(wider.device, value) > 0,
+    );
+    const [value] = lacking;
+    const maker = value && this.makers.get(value.tensor);
+    if (lacking.length !== 1 || !value?.region || !maker || !isGrowable(maker)) return false;
+    const own = maker.shares.find((share) => share.device === wider.device);
+    const wanted = own?.spans ? hull([regionOf(maker, own), value.region]) : value.region;
+    return this.isWorthIt(maker, own, { device: wider.device, spans: alignedSpans(maker.cut!, wanted) });
   }
 
   /** Bytes of its inputs that a share must receive. */
