@@ -1,9 +1,7 @@
 /** Writes a build folder: one folder a device with all it needs, in one go or not at all. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import type { Cluster } from '../compiler/cluster/cluster.ts';
 import { CompileError } from '../compiler/error.ts';
@@ -26,6 +24,9 @@ import { main } from './runtime.js';
 await main({ directory: dirname(fileURLToPath(import.meta.url)), program });
 `;
 
+/** Beside the segments: onnxruntime refuses external data outside a model's folder. */
+const WEIGHTS = 'segments/weights.bin';
+
 /** What a build consists of beside the files of its devices. */
 export interface Bundle {
   readonly schedule: Schedule;
@@ -43,33 +44,34 @@ export interface WrittenDevice {
   readonly weightBytes: number;
 }
 
-async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest('hex');
-}
-
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
-/** The files of one device, without device.json: its manifest still lacks the build's digest. */
-async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, wrote: () => void) {
-  const { program, channels } = bundle.schedule;
-  const { device } = own;
+/** Segments and weights of one device; the weights file's sha256. */
+async function writeSegments(folder: string, bundle: Bundle, own: DeviceSchedule, wrote: () => void) {
   await mkdir(join(folder, 'segments'), { recursive: true });
-  const weights = await WeightsFile.create(join(folder, 'segments', 'weights.bin'));
+  const weights = await WeightsFile.create(join(folder, WEIGHTS));
   const segments: SegmentSpec[] = [];
+  let digest = '';
   try {
     for (const step of own.steps) {
       if (step.kind !== 'segment') continue;
-      const { bytes, inputs, outputs } = await segmentModel(program, step, weights, 'weights.bin');
+      const { bytes, inputs, outputs } = await segmentModel(bundle.schedule.program, step, weights, basename(WEIGHTS));
       const file = `segments/${step.index}.onnx`;
       await writeFile(join(folder, file), bytes);
       segments.push({ file, inputs, outputs });
       wrote();
     }
   } finally {
-    await weights.close();
+    digest = await weights.close();
   }
+  return { segments, digest, weightBytes: weights.size };
+}
+
+/** The files of one device, without device.json: its manifest still lacks the build's digest. */
+async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, wrote: () => void) {
+  const { program, channels } = bundle.schedule;
+  const { device } = own;
+  const { segments, digest, weightBytes } = await writeSegments(folder, bundle, own, wrote);
   const source = programSource(bundle.schedule, own);
   const texts: Record<string, string> = {
     'program.ts': source,
@@ -88,9 +90,12 @@ async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, 
     }),
   };
   for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
-  const names = [...Object.keys(texts), 'segments/weights.bin', ...segments.map(({ file }) => file)].sort();
-  const files: Record<string, string> = {};
-  for (const name of names) files[name] = await sha256(join(folder, name));
+  const files: Record<string, string> = { [WEIGHTS]: digest };
+  for (const name of [...Object.keys(texts), ...segments.map(({ file }) => file)].sort()) {
+    files[name] = createHash('sha256')
+      .update(await readFile(join(folder, name)))
+      .digest('hex');
+  }
   const whole = (wanted: boolean, tensors: readonly string[]) =>
     wanted ? tensors.map((name) => specOf(program, wholeValue(tensorOf(program, name)))) : [];
   const placement = program.placement!;
@@ -109,7 +114,7 @@ async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, 
     files,
     threads: bundle.cluster.devices.find(({ name }) => name === device)?.threads ?? null,
   };
-  return { manifest, weightBytes: weights.size };
+  return { manifest, weightBytes };
 }
 
 const timeline = ({ devices, channels, makespan }: Schedule) => ({

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { type OpenDevice, openDevice } from './device.ts';
 import { ShardonnxError } from './error.ts';
 import { memoryTransport } from './memory-transport.ts';
+import type { DeviceManifest } from './manifest.ts';
 import type { Program, Tensor } from './program.ts';
 import type { Result } from './results.ts';
 import type { DeviceStats } from './stats.ts';
@@ -18,7 +19,7 @@ export async function inProcess({ directory: build, manifests, timeouts, threads
   const open = async (manifest: TeamSetup['manifests'][number]) => {
     const { device } = manifest;
     const directory = join(build, device);
-    const program = await importProgram(directory, device);
+    const program = await importProgram(directory, manifest);
     const onFailure = (_: number, error: unknown) => failures.add(device, error);
     const one = await openDevice({ directory, program, transport, timeouts, threads: threads(manifest), onFailure });
     one.stopped.catch((error) => failures.add(device, error));
@@ -81,9 +82,10 @@ class InProcess implements Team {
   }
 }
 
-async function importProgram(directory: string, device: string): Promise<Program> {
+async function importProgram(directory: string, { device, build }: DeviceManifest): Promise<Program> {
   const file = resolve(join(directory, 'program.js'));
-  const module: unknown = await import(pathToFileURL(file).href).catch((cause) => {
+  // Modules are loaded once a URL: another build in the same folder must not get the earlier one's program.
+  const module: unknown = await import(`${pathToFileURL(file).href}?build=${build}`).catch((cause) => {
     throw badProgram(file, `${device}/program.js cannot be loaded: ${cause.message}`, cause);
   });
   const program = typeof module === 'object' && module !== null && 'program' in module ? module.program : undefined;

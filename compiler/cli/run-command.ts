@@ -7,7 +7,7 @@ import { formatBytes } from '../cluster/units.ts';
 import { positive, positiveInteger, repeatable, transportOption } from './flags.ts';
 import { readInputs } from './inputs.ts';
 import { type OutputOptions, printResult, progress } from './output.ts';
-import { compareAll, formatComparison, reference } from './reference.ts';
+import { compareWithReference, formatComparison } from './reference.ts';
 import { table } from './table.ts';
 
 interface Options extends OutputOptions {
@@ -50,7 +50,7 @@ async function run(build: string, options: Options): Promise<void> {
       await writeNpy(join(options.output, `${name.replace(/[^\w.-]+/g, '_')}.npy`), tensor);
     }
   }
-  const verified = options.verify ? compareAll(outputs, await reference(options.verify, inputs)) : [];
+  const verified = options.verify ? await compareWithReference(options.verify, inputs, outputs) : [];
   const ok = verified.every((output) => output.ok);
   if (!ok) process.exitCode = 1;
   const sorted = times.toSorted((a, b) => a - b);

@@ -1,11 +1,11 @@
 /** `shardonnx verify`: a build's outputs against onnxruntime's on the whole model. */
 import type { Command } from 'commander';
-import { openBundle, type Tensor } from '../../runtime/index.ts';
+import { openBundle } from '../../runtime/index.ts';
 import { type Comparison, tolerance } from '../compare.ts';
 import { positive, repeatable, transportOption } from './flags.ts';
 import { readInputs } from './inputs.ts';
 import { type OutputOptions, printResult } from './output.ts';
-import { compareAll, formatComparison, reference } from './reference.ts';
+import { compareWithReference, formatComparison } from './reference.ts';
 
 interface Options extends OutputOptions {
   readonly input: readonly string[];
@@ -33,8 +33,7 @@ export async function verifyBuild(
   options: Pick<Options, 'input' | 'transport' | 'rtol' | 'atol'>,
 ): Promise<Comparison[]> {
   const { inputs, outputs } = await runOnce(build, options.transport, options.input);
-  const expected: Record<string, Tensor> = await reference(model, inputs);
-  return compareAll(outputs, expected, options);
+  return compareWithReference(model, inputs, outputs, options);
 }
 
 async function run(build: string, model: string, options: Options): Promise<void> {

@@ -3,21 +3,18 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { CompileError } from '../error.ts';
+import { describeIssues } from '../issues.ts';
 import { parseBandwidth, parseSize, parseTime } from './units.ts';
 
 const quantity = (read: (text: string) => number | string, positive: boolean) =>
-  z.string().transform((text, context) => {
-    const value = read(text);
-    const wrong = typeof value === 'string' ? value : undefined;
-    const low = typeof value === 'number' && (positive ? value <= 0 : value < 0);
-    if (wrong || low || value === Number.POSITIVE_INFINITY) {
-      context.addIssue({
-        code: 'custom',
-        message: wrong ?? `"${text}" must be ${positive ? 'above' : 'at least'} zero`,
-      });
-      return z.NEVER;
-    }
-    return value as number;
+  z.union([z.string(), z.number()], 'a number with its unit is expected').transform((given, context) => {
+    const value = read(String(given));
+    const low = typeof value === 'number' && !(positive ? value > 0 : value >= 0);
+    const huge = value === Number.POSITIVE_INFINITY;
+    if (typeof value === 'number' && !low && !huge) return value;
+    const limit = huge ? 'is too large' : `must be ${positive ? 'above' : 'at least'} zero`;
+    context.addIssue({ code: 'custom', message: typeof value === 'string' ? value : `"${given}" ${limit}` });
+    return z.NEVER;
   });
 
 const deviceName = z.string().regex(/^[A-Za-z][\w-]*$/, 'a device name is a letter, then letters, digits, _ or -');
@@ -39,7 +36,11 @@ const link = z.strictObject({
   latency: quantity(parseTime, false).default(0),
 });
 const file = z.strictObject({
-  devices: z.record(deviceName, z.union([device, z.null().transform(() => device.parse({}))])),
+  // `robot:` with nothing after it is a device with every default.
+  devices: z.record(
+    deviceName,
+    z.preprocess((value) => value ?? {}, device),
+  ),
   links: z.array(link).default([]),
   inputs: z.string().optional(),
   outputs: z.string().optional(),
@@ -78,8 +79,7 @@ const clusterError = (where: string, message: string, hint?: string) =>
 export function parseCluster(data: unknown, where = 'cluster'): Cluster {
   const result = file.safeParse(data);
   if (!result.success) {
-    const lines = result.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
-    throw clusterError(where, lines.join('; '), 'see "Cluster file" in the README for every field');
+    throw clusterError(where, describeIssues(result.error), 'see "Cluster file" in the README for every field');
   }
   const { devices, links } = result.data;
   const names = Object.keys(devices);
@@ -90,7 +90,10 @@ export function parseCluster(data: unknown, where = 'cluster'): Cluster {
   };
   for (const [i, { between }] of links.entries()) {
     for (const name of between) known(`links.${i}.between`, name);
-    if (between[0] === between[1]) throw clusterError(where, `links.${i}.between: "${between[0]}" is linked to itself`);
+    const [a, b] = between;
+    if (a === b) throw clusterError(where, `links.${i}.between: "${a}" is linked to itself`);
+    const again = links.findIndex((other) => other.between.includes(a) && other.between.includes(b));
+    if (again < i) throw clusterError(where, `links.${i}.between: links.${again} joins "${a}" and "${b}" already`);
   }
   return {
     devices: names.map((name) => ({ name, ...devices[name]! })),

@@ -21,9 +21,8 @@ function quantity(text: string, units: Record<string, number>): number | string 
   const known = Object.keys(units).join(', ');
   if (!match || Number.isNaN(Number(match[1]))) return `"${text}" is no quantity; write a number and one of ${known}`;
   if (!match[2]) return `"${text}" has no unit; write one of ${known}`;
-  const unit = units[match[2]];
-  if (unit === undefined) return `"${match[2]}" is no known unit; write one of ${known}`;
-  return Number(match[1]) * unit;
+  if (!Object.hasOwn(units, match[2])) return `"${match[2]}" is no known unit; write one of ${known}`;
+  return Number(match[1]) * units[match[2]]!;
 }
 
 /** Bytes per second, or what is wrong. */

@@ -26,6 +26,8 @@ class Scanner {
   ) {}
 
   fail(expected: string): never {
+    // The fault begins at the next word.
+    this.take(/(?:)/);
     throw new CompileError(
       'program-text',
       `${expected} expected, found ${JSON.stringify(this.text.slice(this.at, this.at + 20))}`,
@@ -50,7 +52,14 @@ class Scanner {
   }
 
   string(): string {
-    return JSON.parse(this.expect(/"(?:[^"\\]|\\.)*"/, 'a string')[0]);
+    const begin = this.at;
+    const text = this.expect(/"(?:[^"\\]|\\.)*"/, 'a string')[0];
+    try {
+      return JSON.parse(text);
+    } catch {
+      this.at = begin;
+      return this.fail('a string as JSON writes it');
+    }
   }
 
   bytes(): Uint8Array {
@@ -73,10 +82,16 @@ class Scanner {
     return text.endsWith('inf') ? Number(text.replace('inf', 'Infinity')) : Number(text);
   }
 
+  /** A whole number, at least 0: a size, an offset, a channel. */
+  natural(): number {
+    return Number(this.expect(/\d+/, 'a whole number')[0]);
+  }
+
   /** A bare or quoted name. */
   name(): string {
     const bare = this.take(/[A-Za-z0-9_./$@+-]+/);
-    return bare ? bare[0].trim() : this.string();
+    if (bare) return bare[0].trim();
+    return this.take(/(?=")/) ? this.string() : this.fail('a name');
   }
 
   tensorName(): string {
@@ -152,7 +167,8 @@ class ProgramReader {
     line.expect(/:/, '":"');
     const type = line.expect(/[a-z0-9]+/, 'a dtype')[0].trim();
     line.expect(/\[/, '"["');
-    const shape = line.list(/\]/, () => (line.take(/\?/) ? null : line.number()));
+    const shape = line.list(/\]/, () => (line.take(/\?/) ? null : line.natural()));
+    if (this.tensors.has(name)) line.fail(`a tensor not declared above (${name} is)`);
     if (role !== 'weight') {
       if (type !== 'opaque' && !isDType(type)) line.fail('a dtype');
       this.tensors.set(name, { name, role, dtype: isDType(type) ? type : null, shape });
@@ -170,9 +186,9 @@ class ProgramReader {
     switch (kind) {
       case 'file': {
         const file = line.string();
-        const offset = line.number();
+        const offset = line.natural();
         line.expect(/\+/, '"+"');
-        return { kind: 'file', file, offset, length: line.number() };
+        return { kind: 'file', file, offset, length: line.natural() };
       }
       case 'data':
         return { kind: 'inline', bytes: line.bytes() };
@@ -201,7 +217,7 @@ class ProgramReader {
   }
 
   private literal(line: Scanner, dtype: Literal['dtype']): Literal {
-    const shape = line.list(/\]/, () => line.number());
+    const shape = line.list(/\]/, () => line.natural());
     line.expect(/\(/, '"("');
     return { kind: 'literal', dtype, shape, data: line.list(/\)/, () => line.number()) };
   }
@@ -229,14 +245,14 @@ class ProgramReader {
       line.expect(/to/, '"to"');
       const to = line.name();
       line.expect(/on/, '"on"');
-      const channel = line.number();
+      const channel = line.natural();
       return { kind: 'send', device, value, to, channel, origin: origin() };
     }
     const outputs = line.list(/=/, () => (line.take(/_(?=[, ])/) ? null : this.value(line)));
     if (line.take(/recv from/)) {
       const from = line.name();
       line.expect(/on/, '"on"');
-      const channel = line.number();
+      const channel = line.natural();
       return { kind: 'receive', device, value: outputs[0] ?? line.fail('a value'), from, channel, origin: origin() };
     }
     if (line.take(/assemble\(/)) {
@@ -247,27 +263,32 @@ class ProgramReader {
   }
 
   private compute(line: Scanner, device: string | null, outputs: Compute['outputs'], origin: () => string): Compute {
-    const [, domain = '', type = ''] = line.expect(/(?:([\w.-]+)::)?(\w+)\(/, 'an operator');
+    const first = line.name();
+    const qualified = line.take(/::/) !== undefined;
+    const [domain, type] = qualified ? [first, line.name()] : ['', first];
+    line.expect(/\(/, '"("');
     const inputs = line.list(/\)/, () => {
       if (line.take(/_/)) return null;
       const dtype = line.take(/(int64|int32|float32)\[/)?.[1];
       return dtype ? this.literal(line, dtype as Literal['dtype']) : this.value(line);
     });
-    const attributes: Record<string, Attribute> = {};
-    if (line.take(/\{/)) {
-      line.list(/\}/, () => {
-        const name = line.expect(/(\w+)=/, 'an attribute')[1]!;
-        attributes[name] = this.attribute(line);
-      });
-    }
+    const attribute = (): [string, Attribute] => {
+      const name = line.name();
+      line.expect(/=/, '"="');
+      return [name, this.attribute(line)];
+    };
+    const attributes = Object.fromEntries(line.take(/\{/) ? line.list(/\}/, attribute) : []);
     const captures = line.take(/captures\(/) ? line.list(/\)/, () => this.value(line)) : [];
     const cropText = line.take(/crop (\[[^\]]*\])/)?.[1];
-    const crop = cropText
-      ? parseRegion(
-          cropText,
-          cropText.split(',').map(() => null),
-        )
-      : undefined;
+    const axes = cropText?.match(/:/g) ?? [];
+    const crop =
+      cropText === undefined
+        ? undefined
+        : parseRegion(
+            cropText,
+            axes.map(() => null),
+          );
+    if (cropText !== undefined && !crop) line.fail('a region to crop to before this point');
     const scale = line.take(/scale/) ? line.number() : undefined;
     return {
       kind: 'compute',
@@ -286,4 +307,5 @@ class ProgramReader {
 }
 
 /** @throws program-text with line and column */
-export const parseProgram = (text: string): Program => new ProgramReader(text.replace(/\n$/, '').split('\n')).read();
+export const parseProgram = (text: string): Program =>
+  new ProgramReader(text.replace(/\r?\n$/, '').split(/\r?\n/)).read();

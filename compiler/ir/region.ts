@@ -67,10 +67,9 @@ export function parseRegion(text: string, shape: readonly (number | null)[]): Re
   const parts = inner.trim() === '' ? [] : inner.split(',');
   if (parts.length !== shape.length) return undefined;
   const spans = parts.map((part, i): Span | undefined => {
-    if (part.trim() === ':') return [0, shape[i] ?? 0];
     const match = /^\s*(\d+)?:(\d+)?\s*$/.exec(part);
-    if (!match) return undefined;
-    return [Number(match[1] ?? 0), Number(match[2] ?? shape[i])];
+    const end = match?.[2] ?? shape[i];
+    return match && end !== null && end !== undefined ? [Number(match[1] ?? 0), Number(end)] : undefined;
   });
   return spans.every((span) => span !== undefined) ? (spans as Region) : undefined;
 }

@@ -6,6 +6,8 @@ import { equalRegions, formatRegion, wholeRegion } from './region.ts';
 const BARE = /^[A-Za-z0-9_./$@+-]+$/;
 export const formatName = (name: string): string => `%${BARE.test(name) ? name : JSON.stringify(name)}`;
 const quoteUnlessBare = (name: string): string => (BARE.test(name) ? name : JSON.stringify(name));
+/** An operator type `assemble` would read back as ours. */
+const formatType = (type: string): string => (type === 'assemble' ? JSON.stringify(type) : quoteUnlessBare(type));
 const base64 = (bytes: Uint8Array): string => JSON.stringify(Buffer.from(bytes).toString('base64'));
 
 /** Shortest decimal text that reads back as the same float32, always recognisable as a float. */
@@ -89,9 +91,12 @@ export function formatOperator(program: Program, operator: Operator): string {
       const inputs = operator.inputs.map((input) =>
         input === null ? '_' : input.kind === 'literal' ? formatLiteral(input) : value(input),
       );
-      const attributes = Object.entries(operator.attributes).map(([name, a]) => `${name}=${formatAttribute(a)}`);
+      const attributes = Object.entries(operator.attributes).map(
+        ([name, attribute]) => `${quoteUnlessBare(name)}=${formatAttribute(attribute)}`,
+      );
+      const domain = operator.domain ? `${quoteUnlessBare(operator.domain)}::` : '';
       return [
-        `${device}${outputs} = ${operator.domain ? `${operator.domain}::` : ''}${operator.type}(${inputs.join(', ')})`,
+        `${device}${outputs} = ${domain}${formatType(operator.type)}(${inputs.join(', ')})`,
         attributes.length ? ` {${attributes.join(', ')}}` : '',
         operator.captures.length ? ` captures(${operator.captures.map(value).join(', ')})` : '',
         operator.crop ? ` crop ${formatRegion(operator.crop)}` : '',
@@ -112,7 +117,9 @@ export function formatOperator(program: Program, operator: Operator): string {
 
 /** The whole program; ends with a newline. */
 export function formatProgram(program: Program): string {
-  const opsets = Object.entries(program.opsets).map(([domain, version]) => `${domain || 'ai.onnx'} ${version}`);
+  const opsets = Object.entries(program.opsets).map(
+    ([domain, version]) => `${quoteUnlessBare(domain || 'ai.onnx')} ${version}`,
+  );
   const lines = [
     `program ${JSON.stringify(program.name)} ${program.stage}`,
     `ir ${program.irVersion}, opset ${opsets.join(', ')}`,

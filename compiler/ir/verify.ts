@@ -15,6 +15,7 @@ class Verifier {
   constructor(
     private readonly program: Program,
     private readonly pass: string,
+    private readonly devices: readonly string[] | undefined,
   ) {}
 
   private fail(message: string, operator?: Operator): never {
@@ -28,7 +29,7 @@ class Verifier {
   run(): void {
     const { program } = this;
     const inputDevice = program.placement?.inputs ?? '';
-    for (const name of [...program.inputs, ...program.outputs]) this.tensor(name);
+    this.named();
     for (const name of program.inputs) this.make(inputDevice, wholeValue(this.tensor(name)));
     for (const operator of program.operators) {
       this.legal(operator);
@@ -37,6 +38,25 @@ class Verifier {
     }
     for (const name of program.outputs) this.produced(name);
     if (program.stage === 'linked') this.paired();
+  }
+
+  /** Tensors, origins and places. */
+  private named(): void {
+    const { stage, tensors, inputs, outputs, placement, operators } = this.program;
+    for (const [key, { name }] of tensors) if (key !== name) this.fail(`tensor ${name} is kept under ${key}`);
+    for (const name of outputs) this.tensor(name);
+    for (const name of inputs) if (this.tensor(name).role !== 'input') this.fail(`input ${name} is no input`);
+    if ((stage === 'imported') !== (placement === null)) this.fail('a placement where none belongs, or none');
+    for (const device of placement ? [placement.inputs, placement.outputs] : []) this.known(device);
+    const origins = new Set<string>();
+    for (const operator of stage === 'imported' ? operators : []) {
+      if (origins.has(operator.origin)) this.fail(`two operators of origin "${operator.origin}"`, operator);
+      origins.add(operator.origin);
+    }
+  }
+
+  private known(device: string, operator?: Operator): void {
+    if (this.devices && !this.devices.includes(device)) this.fail(`no device ${device} in the cluster`, operator);
   }
 
   private tensor(name: string, operator?: Operator) {
@@ -63,12 +83,22 @@ class Verifier {
     if (!kinds[stage].includes(operator.kind)) this.fail(`${operator.kind} before its stage`, operator);
     if ((stage === 'imported') !== (operator.device === null))
       this.fail('a device where none belongs, or none', operator);
+    if (operator.device !== null) this.known(operator.device, operator);
+    if (operator.kind === 'send') this.known(operator.to, operator);
+    if (operator.kind === 'compute' && reads(operator).some(({ partial }) => partial))
+      this.fail('computes with an addend as if it were the sum', operator);
     for (const value of [...reads(operator), ...writes(operator)]) this.inside(operator, value);
     if (operator.kind === 'assemble') this.assembles(operator.inputs, operator.output, operator);
   }
 
   private inside(operator: Operator, value: Value): void {
     const { shape } = this.tensor(value.tensor, operator);
+    const { partial } = value;
+    if (partial && !(Number.isInteger(partial.index) && partial.index >= 0 && partial.index < partial.count))
+      this.fail(`addend ${partial.index} of ${partial.count}`, operator);
+    if (partial && this.program.stage === 'imported') this.fail('an addend before the split', operator);
+    if (isKnown(shape) !== (value.region !== null))
+      this.fail(`a region of ${value.tensor} where its shape is not known, or none where it is`, operator);
     if (!value.region) return;
     const fits =
       value.region.length === shape.length &&
@@ -82,25 +112,26 @@ class Verifier {
     if (!output.region || inputs.some((input) => !input.region || input.tensor !== output.tensor)) {
       this.fail('assembles another tensor, or one of unknown shape', operator);
     }
-    const partials = inputs.filter(({ partial }) => partial);
-    const crop = partials.length === 1 && inputs.length === 1 && output.partial;
-    if (partials.length > 0 && !crop) {
-      const all = partials.length === inputs.length && partials.length === partials[0]!.partial!.count;
-      const indices = new Set(partials.map(({ partial }) => partial!.index));
-      if (!all || indices.size !== partials.length || output.partial)
+    const first = inputs[0]?.partial;
+    const [only] = inputs;
+    // A part of one addend stays that addend.
+    if (
+      output.partial &&
+      !(only && inputs.length === 1 && valueKey({ ...only, region: output.region }) === valueKey(output))
+    )
+      this.fail('makes an addend of something else', operator);
+    if (inputs.some(({ partial }) => partial) && !output.partial) {
+      const indices = new Set(inputs.map(({ partial }) => partial?.index));
+      const alike = inputs.every(({ partial: p }) => p?.combine === first?.combine && p?.count === first?.count);
+      if (!alike || indices.size !== inputs.length || inputs.length !== first!.count)
         this.fail('combines some partials only', operator);
       for (const input of inputs) {
         if (subtractAll(output.region!, [input.region!]).length)
           this.fail('combines partials of other regions', operator);
       }
-    } else if (
-      subtractAll(
-        output.region!,
-        inputs.map((input) => input.region!),
-      ).length > 0
-    ) {
-      this.fail('its inputs do not cover its output', operator);
     }
+    const regions = inputs.map((input) => input.region!);
+    if (subtractAll(output.region!, regions).length > 0) this.fail('its inputs do not cover its output', operator);
   }
 
   private readable(operator: Operator, value: Value): void {
@@ -138,7 +169,7 @@ class Verifier {
     );
     const sums = pieces.filter(({ value }) => {
       const same = pieces.filter((other) => other.value.partial && equalRegions(other.value.region!, value.region!));
-      return value.partial && same.length >= value.partial.count;
+      return value.partial && new Set(same.map((other) => other.value.partial!.index)).size >= value.partial.count;
     });
     return rest.every(
       (r) =>
@@ -211,5 +242,9 @@ class Verifier {
   }
 }
 
-/** @throws program-invalid naming the pass, the stage and the operator */
-export const verifyProgram = (program: Program, pass: string): void => new Verifier(program, pass).run();
+/**
+ * @param devices of the cluster; not checked if left out
+ * @throws program-invalid naming the pass, the stage and the operator
+ */
+export const verifyProgram = (program: Program, pass: string, devices?: readonly string[]): void =>
+  new Verifier(program, pass, devices).run();

@@ -4,13 +4,17 @@ import { type Compute, type Program, type Tensor, type Value, wholeValue } from 
 import { attributesOf, dtypeOfType, graphsOf, shapeOfType } from './decode.ts';
 import { capturesOf, type Draft, nodeLabel, plainDomain, uniqueNames } from './draft.ts';
 import {
-  type createAttribute,
+  createAttribute,
   createNode,
+  decodeValueInfo,
+  type GraphProto,
+  type Integer,
   type ModelProto,
   type NodeProto,
   onnx,
   type TypeProto,
   toNumber,
+  type ValueInfoProto,
 } from './proto.ts';
 import { weightOf } from './tensors.ts';
 import { topological } from './topological.ts';
@@ -28,11 +32,14 @@ export function buildProgram(
 ): Program<'imported'> {
   const graph = model.graph!;
   const { held, constants } = initializersOf(draft.file, model);
-  const nodes = inOrder([...constants, ...graph.node]);
   const inputs = draft.inputs.map(({ name }) => name);
   const outputs = [...new Set(graph.output.map(({ name }) => name))];
+  const nodes = needed(inOrder([...constants, ...graph.node]), outputs);
   const types = new Map<string, TypeProto | null>(
-    [...graph.valueInfo, ...graph.input, ...graph.output].map(({ name, type }) => [name, type]),
+    [...initializerTypes(graph), ...graph.valueInfo, ...graph.input, ...graph.output].map(({ name, type }) => [
+      name,
+      type,
+    ]),
   );
   const tensors = new Map<string, Tensor>();
   const add = (name: string, role: 'input' | 'output' | 'inner') => {
@@ -62,7 +69,7 @@ export function buildProgram(
 function initializersOf(file: string, { graph }: ModelProto): { held: Weight[]; constants: NodeProto[] } {
   const { AttributeType } = onnx.AttributeProto;
   const constant = (output: string, attribute: Parameters<typeof createAttribute>[0]) =>
-    createNode({ name: output, opType: 'Constant', output: [output], attribute: [attribute] });
+    createNode({ name: output, opType: 'Constant', output: [output], attribute: [createAttribute(attribute)] });
   const held: Weight[] = [];
   const constants: NodeProto[] = [];
   for (const tensor of graph!.initializer) {
@@ -77,6 +84,17 @@ function initializersOf(file: string, { graph }: ModelProto): { held: Weight[]; 
   return { held, constants };
 }
 
+function initializerTypes(graph: GraphProto): ValueInfoProto[] {
+  const typeOf = (name: string, elemType: number, dims: readonly Integer[]) => {
+    const shape = { dim: dims.map((dimValue) => ({ dimValue })) };
+    return decodeValueInfo(onnx.ValueInfoProto.encode({ name, type: { tensorType: { elemType, shape } } }).finish());
+  };
+  return [
+    ...graph.initializer.map(({ name, dataType, dims }) => typeOf(name, dataType, dims)),
+    ...graph.sparseInitializer.map(({ values, dims }) => typeOf(values?.name ?? '', values?.dataType ?? 0, dims)),
+  ];
+}
+
 /** onnxruntime appends the nodes that its fusions make. */
 function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
   const sorted = topological(
@@ -84,6 +102,17 @@ function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
   );
   if ('cycle' in sorted) throw new Error('onnxruntime wrote a graph with a cycle');
   return sorted.order.map((i) => nodes[i]!);
+}
+
+/** Without nodes that nothing asks for, of which onnxruntime leaves a few. */
+function needed(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
+  const asked = new Set(outputs);
+  const kept = nodes.toReversed().filter((node) => {
+    if (!node.output.some((name) => asked.has(name))) return false;
+    for (const name of [...node.input, ...capturesOf(node)]) if (name !== '') asked.add(name);
+    return true;
+  });
+  return kept.reverse();
 }
 
 function operatorsOf(nodes: readonly NodeProto[], tensors: ReadonlyMap<string, Tensor>): Compute[] {

@@ -24,7 +24,7 @@ export function checkGraph(draft: Draft): void {
   for (const { name } of draft.inputs) if (!weights.has(name)) make(name, `input "${name}"`);
   const steps = draft.nodes.map(({ proto }) => ({
     label: nodeLabel(proto),
-    reads: [...proto.input.filter((name) => name !== ''), ...capturesOf(proto)],
+    reads: [...proto.input, ...capturesOf(proto)].filter((name) => name !== ''),
     writes: proto.output.filter((name) => name !== ''),
   }));
   for (const { label, writes } of steps) for (const name of writes) make(name, `node "${label}"`);

@@ -85,11 +85,14 @@ export const undefinedValue = (file: string, name: string, user: string) =>
     hint: exportAgain,
   });
 
-export const cycle = (file: string, nodes: readonly string[]) =>
-  new CompileError('cycle', `nodes wait for each other: ${nodes.map((node) => `"${node}"`).join(' → ')}`, {
+export function cycle(file: string, nodes: readonly string[]) {
+  const shown = nodes.slice(0, 10).map((node) => `"${node}"`);
+  const rest = nodes.length > shown.length ? ` → … (${nodes.length} nodes)` : '';
+  return new CompileError('cycle', `nodes wait for each other: ${shown.join(' → ')}${rest}`, {
     at: at(file, `node "${nodes[0]}"`),
     hint: exportAgain,
   });
+}
 
 export const attributeRange = (file: string, node: string, attribute: string, value: number) =>
   new CompileError('attribute-range', `attribute "${attribute}" cannot be ${value}`, {

@@ -5,7 +5,7 @@ import { allNames, type Draft, type DraftNode, freshName, nodeLabel } from './dr
 import { readForeign } from './foreign.ts';
 import { hoistWeights } from './hoist.ts';
 import { createTensor, decodeNode, type NodeProto, onnx, type TensorProto } from './proto.ts';
-import { constantTensor, inlineTensor, isBig, weightOf } from './tensors.ts';
+import { constantTensor, elementsOf, inlineTensor, isBig, weightOf } from './tensors.ts';
 import { constantOf, type Weight } from './weights.ts';
 import { editFields, field } from './wire.ts';
 
@@ -69,8 +69,10 @@ function constantOfShape(file: string, node: NodeProto, constants: ReadonlyMap<s
   const value =
     node.attribute.find(({ name }) => name === 'value')?.t ?? createTensor({ dataType: 1, floatData: [0], dims: [1] });
   const element = weightOf(file, value);
-  if (element?.source.kind !== 'inline' || element.source.bytes.length !== bytesPerElement(element.dtype))
-    return undefined;
+  if (element?.source.kind !== 'inline') return undefined;
   const { dtype, source } = element;
-  return { name: node.output[0] ?? '', role: 'weight', dtype, shape, source: { kind: 'fill', bytes: source.bytes } };
+  if (source.bytes.length !== bytesPerElement(dtype)) return undefined;
+  const name = node.output[0] ?? '';
+  elementsOf(file, name, shape);
+  return { name, role: 'weight', dtype, shape, source: { kind: 'fill', bytes: source.bytes } };
 }

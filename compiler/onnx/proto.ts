@@ -28,7 +28,7 @@ export type TypeProto = Decoded<schema.ITypeProto>;
 export type ValueInfoProto = Decoded<schema.IValueInfoProto>;
 export type OperatorSetIdProto = Decoded<schema.IOperatorSetIdProto>;
 
-/** Decoders and constructors whose types tell what they return. */
+/** Decoders and constructors whose types tell what they return. What is put into `create` must be created as well. */
 const message = <T, P>(type: { decode(bytes: Uint8Array): unknown; create(properties?: P): unknown }) => ({
   decode: (bytes: Uint8Array): T => type.decode(bytes) as T,
   create: (properties: P): T => type.create(properties) as T,

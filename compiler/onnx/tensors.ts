@@ -2,6 +2,7 @@
 import { bytesPerElement, dtypeOfOnnxNumber } from '../../runtime/dtype.ts';
 import type { WeightSource } from '../ir/program.ts';
 import { bytesOfTensor } from './decode.ts';
+import { plainDomain } from './draft.ts';
 import { tensorProto } from './encode.ts';
 import { tensorSize } from './errors.ts';
 import { locate } from './external.ts';
@@ -18,7 +19,9 @@ export const inlineTensor = (tensor: TensorProto, { name, dtype, shape, source }
 
 /** The tensor a Constant node makes. */
 export const constantTensor = (node: NodeProto): TensorProto | null | undefined =>
-  node.opType === 'Constant' ? node.attribute.find(({ name }) => name === 'value')?.t : undefined;
+  node.opType === 'Constant' && plainDomain(node.domain) === ''
+    ? node.attribute.find(({ name }) => name === 'value')?.t
+    : undefined;
 
 /**
  * The weight a tensor of the model is; undefined where JavaScript cannot hold its dtype.
@@ -29,10 +32,7 @@ export function weightOf(modelFile: string, tensor: TensorProto, name = tensor.n
   const dtype = dtypeOfOnnxNumber(tensor.dataType);
   const shape = tensor.dims.map(toNumber);
   if (dtype === undefined) return undefined;
-  const elements = shape.reduce((product, size) => product * size, 1);
-  if (shape.some((size) => size < 0) || !Number.isSafeInteger(elements * 8)) {
-    throw tensorSize(modelFile, name, `no tensor has the shape [${shape.join(',')}]`);
-  }
+  const elements = elementsOf(modelFile, name, shape);
   const weight = (source: WeightSource): Weight => ({ name, role: 'weight', dtype, shape, source });
   const expect = (actual: number, wanted: number, unit: string) => {
     if (actual !== wanted) {
@@ -52,6 +52,15 @@ export function weightOf(modelFile: string, tensor: TensorProto, name = tensor.n
   const bytes = bytesOfTensor(tensor) ?? new Uint8Array(0);
   expect(bytes.length, wanted, 'bytes');
   return weight(sourceOfBytes(bytes, bytesPerElement(dtype)));
+}
+
+/** @throws tensor-size if there is no such shape */
+export function elementsOf(modelFile: string, name: string, shape: readonly number[]): number {
+  const elements = shape.reduce((product, size) => product * size, 1);
+  if (shape.some((size) => size < 0) || !Number.isSafeInteger(elements * 8)) {
+    throw tensorSize(modelFile, name, `no tensor has the shape [${shape.join(',')}]`);
+  }
+  return elements;
 }
 
 /** Copies, so that no small weight keeps a whole model in memory; big ones of one repeated element shrink to `fill`. */

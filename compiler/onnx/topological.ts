@@ -1,5 +1,6 @@
 /** Order of nodes by who makes what they read. (graphlib's walks recurse, and fail on chains of 10,000 nodes.) */
 
+/** '' is an omitted value. */
 export interface Step {
   readonly reads: readonly string[];
   readonly writes: readonly string[];
@@ -8,6 +9,7 @@ export interface Step {
 /** Indices in topological order, otherwise in the given order; or the indices along a cycle. */
 export function topological(steps: readonly Step[]): { order: number[] } | { cycle: number[] } {
   const makers = new Map(steps.flatMap(({ writes }, i) => writes.map((name): [string, number] => [name, i])));
+  makers.delete('');
   const before = steps.map(({ reads }) => new Set(reads.flatMap((name) => makers.get(name) ?? [])));
   const after = steps.map((): number[] => []);
   before.forEach((makersOf, i) => {
@@ -31,13 +33,16 @@ export function topological(steps: readonly Step[]): { order: number[] } | { cyc
   return order.length === steps.length ? { order } : { cycle: cycleAmong(before, waiting) };
 }
 
-/** Every node that still waits has a maker that waits: going back along these must come round. */
+/** Every node that still waits has a maker that waits: going back along these must come round. The first node leads. */
 function cycleAmong(before: readonly ReadonlySet<number>[], waiting: readonly number[]): number[] {
-  const path: number[] = [];
+  const path = new Set<number>();
   let at = waiting.findIndex((count) => count > 0);
-  while (!path.includes(at)) {
-    path.push(at);
+  while (!path.has(at)) {
+    path.add(at);
     at = [...before[at]!].find((maker) => waiting[maker]! > 0)!;
   }
-  return path.slice(path.indexOf(at)).reverse();
+  const steps = [...path];
+  const around = steps.slice(steps.indexOf(at)).reverse();
+  const first = around.indexOf(around.reduce((least, i) => Math.min(least, i)));
+  return [...around.slice(first), ...around.slice(0, first)];
 }

@@ -1,108 +1,96 @@
 /** Convolutions: output channels and batch are free, rows and columns are windows, input channels a sum. */
-import { length } from '../ir/region.ts';
+import { length, type Span } from '../ir/region.ts';
 import {
   byLetters,
-  type Cut,
   changes,
   type Family,
   int,
   ints,
   isWhole,
+  type LetterSpec,
   type Node,
-  type Spans,
+  type Rule,
   type Tile,
-  type Whole,
   whole,
+  wholeAt,
 } from './rule.ts';
-import {
-  kernelLetters,
-  overlaps,
-  type Slide,
-  slideAttributes,
-  slideCrop,
-  slidesOf,
-  slideTile,
-  spatialLetters,
-} from './window.ts';
+import { kernelLetters, overlaps, slideAttributes, slideCrop, slidesOf, slideTile, spatialLetters } from './window.ts';
 
 /** Which inputs are what: quantized convolutions carry scales and zero points between them. */
 interface Roles {
   readonly weight: number;
-  readonly bias: number;
-  /** Inputs with one element an output channel (or one element). */
-  readonly perChannel: readonly number[];
-  /** Whether partial sums over input channels may be added up. */
-  readonly sums: boolean;
+  readonly bias?: number;
+  /** Inputs with one element, or one an output channel. */
+  readonly perChannel?: readonly number[];
+  /** Partial sums over input channels cannot be added up, because. */
+  readonly noSums?: string;
+}
+
+type Channels = Pick<LetterSpec, 'inputs' | 'kinds' | 'whole' | 'windows' | 'steps'>;
+
+/** Without groups input channels are summed, with them they follow the output's: cuts lie between groups. */
+function channelsOf(node: Node, roles: Roles, group: number, h: string, y: string): Channels {
+  const outputs = node.inputs[roles.weight]!.shape[0]!;
+  const inputs = (x: string, w: string) =>
+    node.inputs.map((input, i) => {
+      if (!input) return null;
+      if (i === 0) return x;
+      if (i === roles.weight) return w;
+      const many = (i === roles.bias || roles.perChannel?.includes(i)) && input.shape[0] === outputs;
+      return many ? 'o' : '*';
+    });
+  if (group === 1) {
+    const channel = roles.noSums ? { whole: { c: roles.noSums } } : { kinds: { c: 'reduce' } as const };
+    return { inputs: inputs(`nc${h}`, `oc${y}`), ...channel };
+  }
+  const [read, made] = [node.inputs[0]!.shape[1]! / group, outputs / group];
+  const channels = ([begin, end]: Span): Span => [(begin / made) * read, (end / made) * read];
+  return {
+    inputs: inputs(`no${h}`, `oi${y}`),
+    whole: { i: 'every output needs all channels of its group' },
+    windows: { o: (span, input) => (input === 0 ? channels(span) : span) },
+    steps: { o: made },
+  };
 }
 
 const conv =
-  (roles: Roles) =>
-  (node: Node): Cut | Whole => {
-    const [x, w, y] = [node.inputs[0]!.shape, node.inputs[roles.weight]!.shape, node.outputs[0]!.shape];
+  (roles: Roles): Rule =>
+  (node) => {
+    const [x, w, output] = [node.inputs[0]!.shape, node.inputs[roles.weight]!.shape, node.outputs[0]!.shape];
     const rank = x.length - 2;
     if (rank < 1 || rank > 3) return whole(`a convolution over ${rank} dimensions is not split`);
-    const group = int(node, 'group') ?? 1;
     const kernel = ints(node, 'kernel_shape') ?? w.slice(2);
-    const slides = slidesOf(node, { input: x.slice(2), output: y.slice(2), kernel });
+    const slides = slidesOf(node, { input: x.slice(2), output: output.slice(2), kernel });
     if (isWhole(slides)) return slides;
-    return spatialCut(node, roles, group, slides);
+    const [h, y, group] = [spatialLetters(rank), kernelLetters(rank), int(node, 'group') ?? 1];
+    const channels = channelsOf(node, roles, group, h, y);
+    const sums = channels.kinds?.c === 'reduce';
+    const perLetter = <T>(value: (i: number) => T) => Object.fromEntries(slides.map((_, i) => [h[i]!, value(i)]));
+    return byLetters(node, {
+      ...channels,
+      outputs: [`no${h}`],
+      kinds: { ...channels.kinds, ...perLetter((i) => (overlaps(slides[i]!) ? 'window' : 'free')) },
+      whole: { ...channels.whole, ...wholeAt(y, [...y].keys(), 'every output needs the whole kernel') },
+      windows: { ...channels.windows, ...perLetter((i) => (span: Span) => slideTile(slides[i]!, span).read) },
+      ...(sums ? { combine: 'sum' } : {}),
+      adjust: (tile, spans): Tile => {
+        const tiles = slides.map((slide, i) => slideTile(slide, spans[h[i]!]!));
+        const later = sums && spans.c![0] > 0;
+        const groups = channels.steps ? length(spans.o!) / channels.steps.o! : group;
+        return {
+          inputs: later ? tile.inputs.filter((_, i) => i !== roles.bias) : tile.inputs,
+          attributes: {
+            ...slideAttributes(node, tiles),
+            ...(groups === group ? {} : changes(node, { group: { kind: 'int', value: groups } })),
+          },
+          ...slideCrop([length(spans.n!), length(spans.o!)], tiles),
+        };
+      },
+    });
   };
 
-function spatialCut(node: Node, roles: Roles, group: number, slides: readonly Slide[]): Cut {
-  const [h, y] = [spatialLetters(slides.length), kernelLetters(slides.length)];
-  const channels = group === 1 ? 'c' : 'o';
-  const [inputsPerGroup, outputsPerGroup] = [
-    node.inputs[0]!.shape[1]! / group,
-    node.inputs[roles.weight]!.shape[0]! / group,
-  ];
-  const sums = group === 1 && roles.sums;
-  const letters = node.inputs.map((input, i) => {
-    if (!input) return null;
-    if (i === 0) return `n${channels}${h}`;
-    if (i === roles.weight) return `o${group === 1 ? 'c' : 'i'}${y}`;
-    const perChannel = i === roles.bias || roles.perChannel.includes(i);
-    return perChannel && input.shape.length === 1 ? 'o' : '*';
-  });
-  const tiles = (spans: Spans) => slides.map((slide, i) => slideTile(slide, spans[h[i]!]!));
-  const windows = Object.fromEntries(
-    slides.map((slide, i) => [h[i]!, (span: readonly [number, number]) => slideTile(slide, span).read]),
-  );
-  const groupChannels = ([begin, end]: readonly [number, number], input: number): [number, number] =>
-    input === 0
-      ? [(begin / outputsPerGroup) * inputsPerGroup, (end / outputsPerGroup) * inputsPerGroup]
-      : node.inputs[input]!.shape[0] === 1 && input !== roles.weight
-        ? [0, 1]
-        : [begin, end];
-  return byLetters(node, {
-    inputs: letters,
-    outputs: [`no${h}`],
-    kinds: {
-      ...Object.fromEntries(slides.flatMap((slide, i) => (overlaps(slide) ? [[h[i]!, 'window' as const]] : []))),
-      ...(sums ? { c: 'reduce' } : {}),
-    },
-    whole: {
-      ...Object.fromEntries([...y].map((letter) => [letter, 'every output needs the whole kernel'])),
-      ...(group === 1 ? {} : { i: 'every output needs all channels of its group' }),
-      ...(group === 1 && !sums ? { c: 'rounded sums cannot be added up' } : {}),
-    },
-    windows: { ...windows, ...(group === 1 ? {} : { o: groupChannels }) },
-    ...(group === 1 ? {} : { steps: { o: outputsPerGroup } }),
-    ...(sums ? { combine: 'sum' } : {}),
-    adjust: (tile, spans): Tile => {
-      const spatial = tiles(spans);
-      const later = sums && spans.c![0] > 0;
-      return {
-        inputs: tile.inputs.map((input, i) => (i === roles.bias && later ? null : input)),
-        attributes: {
-          ...slideAttributes(node, spatial),
-          ...(group === 1 ? {} : changes(node, { group: { kind: 'int', value: length(spans.o!) / outputsPerGroup } })),
-        },
-        ...slideCrop([length(spans.n!), length(spans.o!)], spatial),
-      };
-    },
-  });
-}
-
 export const convFamily: Family = {
-  Conv: conv({ weight: 1, bias: 2, perChannel: [], sums: true }),
+  Conv: conv({ weight: 1, bias: 2 }),
+  ConvInteger: conv({ weight: 1, perChannel: [3] }),
+  QLinearConv: conv({ weight: 3, bias: 8, perChannel: [4, 5], noSums: 'sums are rounded to few bits' }),
 };

@@ -1,4 +1,6 @@
 /** Operators that compute each element from the elements at the same place, with numpy's broadcasting. */
+import type { Literal } from '../ir/program.ts';
+import type { Region, Span } from '../ir/region.ts';
 import { axisLetters, byLetters, type Family, int, type Rule, rightAligned, whole, wholeOf } from './rule.ts';
 
 /** Every output dimension is free; operands are broadcast. */
@@ -11,17 +13,22 @@ const elementwise: Rule = (node) => {
   });
 };
 
-/** Of the second input only the element type matters: one element is read. */
+/** Of the second input only the element type matters: a constant stands for it, or, of rarer types, its first element. */
 const castLike: Rule = (node) => {
   const letters = axisLetters(node.outputs[0]!.shape.length);
-  const like = node.inputs[1]!.shape;
-  if (like.includes(0)) return whole('its second input is empty');
+  const { shape, tensor } = node.inputs[1]!;
+  const dtype = literalTypes.find((candidate) => candidate === tensor.dtype);
+  if (!dtype && shape.includes(0)) return whole('its second input is empty');
+  const like: Region | Literal = dtype
+    ? { kind: 'literal', dtype, shape: [1], data: [0] }
+    : shape.map((): Span => [0, 1]);
   return byLetters(node, {
     inputs: [letters, '*'],
     outputs: [letters],
-    adjust: (tile) => ({ ...tile, inputs: [tile.inputs[0]!, like.map((): [number, number] => [0, 1])] }),
+    adjust: (tile) => ({ inputs: [tile.inputs[0]!, like] }),
   });
 };
+const literalTypes = ['float32', 'int32', 'int64'] as const;
 
 /** Inference is the identity, and the mask is all true. */
 const dropout: Rule = (node) => {

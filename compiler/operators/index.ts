@@ -5,6 +5,7 @@ import { blockFamily } from './blocks.ts';
 import { concatFamily } from './concat.ts';
 import { convFamily } from './conv.ts';
 import { convTransposeFamily } from './conv-transpose.ts';
+import { einsumFamily } from './einsum.ts';
 import { elementwiseFamily } from './elementwise.ts';
 import { gatherFamily } from './gather.ts';
 import { generateFamily } from './generate.ts';
@@ -12,6 +13,8 @@ import { matmulFamily } from './matmul.ts';
 import { normalizationFamily } from './normalization.ts';
 import { padFamily } from './pad.ts';
 import { poolFamily } from './pool.ts';
+import { quantizeFamily } from './quantize.ts';
+import { recurrentFamily } from './recurrent.ts';
 import { reduceFamily } from './reduce.ts';
 import { repeatFamily } from './repeat.ts';
 import { resizeFamily } from './resize.ts';
@@ -34,6 +37,9 @@ export const splitTable: Family = {
   ...alongFamily,
   ...repeatFamily,
   ...blockFamily,
+  ...quantizeFamily,
+  ...einsumFamily,
+  ...recurrentFamily,
   ...elementwiseFamily,
   ...matmulFamily,
   ...normalizationFamily,
@@ -69,7 +75,7 @@ export function cutOf(node: Node, domain: string): Cut | Whole {
   if (own && Object.hasOwn(NEVER, node.type)) return whole(NEVER[node.type]!);
   const rule = own && Object.hasOwn(splitTable, node.type) ? splitTable[node.type]! : undefined;
   if (!rule) return whole(`no rule for ${own ? '' : `${domain}.`}${node.type} yet`);
-  if (!node.outputs[0]) return whole('its first output is not used');
+  if (!node.outputs[0] && !Object.hasOwn(recurrentFamily, node.type)) return whole('its first output is not used');
   const operands = [...node.inputs, ...node.outputs].filter((operand) => operand !== null);
   return unfit(operands) ?? rule(node);
 }

@@ -29,6 +29,7 @@ export interface Tile {
   /**
    * One an input of the operator: the region read (never empty), a constant in its place, or null: the optional input
    * is omitted. Concat has no optional inputs: there null means left out, the inputs after it move up.
+   * Fewer than the operator has: the rest are omitted. More: constants for optional inputs the operator does without.
    */
   readonly inputs: readonly (Region | Literal | null)[];
   /** Attributes that differ from the operator's, or that it does not have. */

@@ -1,6 +1,7 @@
 /** A plan: which region of which operator runs on which device. JSON, hand-editable; the only thing between planner and passes. */
 import { z } from 'zod';
 import { CompileError } from '../error.ts';
+import { describeIssues } from '../issues.ts';
 
 const part = z.strictObject({
   device: z.string(),
@@ -39,7 +40,7 @@ export function parsePlan(text: string, where = 'plan'): Plan {
   }
   const result = file.safeParse(data);
   if (result.success) return result.data;
-  return fail(result.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`).join('; '));
+  return fail(describeIssues(result.error));
 }
 
 /** One operator a line, so that plans can be read and diffed. */

@@ -17,16 +17,17 @@ const there = (attribute: Attribute): Attribute => {
   return attributeOf(decodeNode(bytes).attribute[0]!);
 };
 
+const kind = <K extends string, T>(name: K, values: fc.Arbitrary<T>) => values.map((value) => ({ kind: name, value }));
 const integer = fc.maxSafeInteger();
 const float = fc.float({ noNaN: true });
 test('attributes survive the way to bytes and back', () => {
   const attribute: fc.Arbitrary<Attribute> = fc.oneof(
-    fc.record({ kind: fc.constant('int' as const), value: integer }),
-    fc.record({ kind: fc.constant('float' as const), value: float }),
-    fc.record({ kind: fc.constant('string' as const), value: fc.string({ unit: 'grapheme' }) }),
-    fc.record({ kind: fc.constant('ints' as const), value: fc.array(integer) }),
-    fc.record({ kind: fc.constant('floats' as const), value: fc.array(float) }),
-    fc.record({ kind: fc.constant('strings' as const), value: fc.array(fc.string()) }),
+    kind('int', integer),
+    kind('float', float),
+    kind('string', fc.string({ unit: 'grapheme' })),
+    kind('ints', fc.array(integer)),
+    kind('floats', fc.array(float)),
+    kind('strings', fc.array(fc.string())),
   );
   fc.assert(fc.property(attribute, (given) => assert.equal(there(given), given)));
 });
@@ -34,7 +35,6 @@ test('attributes survive the way to bytes and back', () => {
 test('the greatest and the least int64 stay what they are, although no number holds them', () => {
   const encoded = (value: number) => String(encodeAttribute('a', { kind: 'ints', value: [value] }).ints[0]);
   assert.is(encoded(2 ** 63), '9223372036854775807');
-  assert.is(encoded(9223372036854775807), '9223372036854775807');
   assert.is(encoded(1e30), '9223372036854775807');
   assert.is(encoded(-(2 ** 63)), '-9223372036854775808');
   assert.is(encoded(-1e30), '-9223372036854775808');

@@ -12,6 +12,7 @@ rows(test, [
   ['ncw->1cw', 'cw', { type: 'ArgMax', inputs: [x] }],
   ['ncw->nc', 'cn', { type: 'ArgMin', inputs: [x], attributes: { axis: int(-1), keepdims: int(0) } }],
   ['ncw,*->ncw', 'nw', { type: 'CumSum', inputs: [x, scalar(1)], attributes: { reverse: int(1) } }],
+  ['ncw,*->ncw', 'cn', { type: 'CumProd', opset: 26, inputs: [x, scalar(-1)], attributes: { exclusive: int(1) } }],
   ['ncw,*->nca,nca', 'cn', { type: 'TopK', inputs: [x, one(2)], outputs: [true, true] }],
   [
     'ncw->naw,naw',

@@ -77,6 +77,7 @@ const broadcast: Row[] = [
   ],
   ['ncw,,->ncw', 'cnw', { type: 'Clip', opset: 13, inputs: [f32(2, 3, 4), null, f32()] }],
   ['ncw,*->ncw', 'cnw', { type: 'CastLike', inputs: [f32(2, 3, 4), i32(3, 2)] }],
+  ['ncw,*->ncw', 'cnw', { type: 'CastLike', inputs: [f32(2, 3, 4), u8(3, 2)] }],
   ['ncw->ncw,ncw', 'cnw', { type: 'Dropout', inputs: [f32(2, 3, 4)], outputs: [true, true] }],
   ['ncw->ncw', 'cnw', { type: 'Dropout', opset: 10, attributes: { ratio: float(0.3) }, inputs: [f32(2, 3, 4)] }],
   ['ncw,,->ncw', 'cnw', { type: 'Dropout', inputs: [f32(2, 3, 4), f32(), { ...bool(), values: [0], constant: true }] }],

@@ -36,6 +36,11 @@ rows(test, [
     'n',
     { type: 'ScatterElements', inputs: [f32(3, 5, 4), index(5, 3, 2, 3), f32(3, 2, 3)], attributes: { axis: int(1) } },
   ],
+  [
+    'nc,nc,nc->nc',
+    'n',
+    { type: 'Scatter', opset: 10, inputs: [f32(3, 4), index(4, 3, 4), f32(3, 4)], attributes: { axis: int(1) } },
+  ],
   ['nc,*,*->ncw', 'cn', { type: 'OneHot', inputs: [index(4, 3, 2), { ...index(5), values: [4] }, f32(2)] }],
   [
     'nw,*,*->ncw',

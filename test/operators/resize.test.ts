@@ -41,6 +41,7 @@ rows(test, [
   // Corners meet every (7-1)/gcd elements.
   ['nchw,,,*->nchw', 'chnw', bySizes(x, [2, 2, 10, 11], mode('linear', 'align_corners'))],
   ['nchw,,*->nchw', 'chn', byScales(f32(2, 2, 5, 6), [1, 1, 2.7, 2], mode('linear', 'align_corners'))],
+  ['nchw,,*->nchw', 'cn', byScales(x, [1, 1, 1.1, 2], mode('linear', 'align_corners'))],
   // One picture element spread over all: the end of a pyramid pooling.
   ['nchw,,,*->nchw', 'chnw', bySizes(f32(2, 3, 1, 1), [2, 3, 5, 4], mode('linear'))],
   ['nchw,,*->nchw', 'chnw', byScales(f32(2, 3, 1, 1), [1, 1, 5, 4], mode('nearest'))],

@@ -1,0 +1,24 @@
+import { suite } from 'uvu';
+import { type Case, f32, text } from './brute-force.ts';
+import { rows, wholes } from './suite.ts';
+
+const test = suite('einsum');
+
+const einsum = (equation: string, ...inputs: Case['inputs']): Case => ({
+  type: 'Einsum',
+  inputs,
+  attributes: { equation: text(equation) },
+});
+
+rows(test, [
+  ['bhid,bhjd->bhij', 'bdhij', einsum('bhid, bhjd -> bhij', f32(2, 2, 3, 4), f32(2, 2, 5, 4))],
+  ['ij,jk->ik', 'ijk', einsum('ij,jk', f32(3, 4), f32(4, 2))],
+  ['ij->', 'ij', einsum('ij->', f32(3, 4))],
+  ['ij->ji', 'ij', einsum('ij->ji', f32(3, 4))],
+  ['ii->i', 'i', einsum('ii->i', f32(4, 4))],
+  ['ij,kl->ijkl', 'ijkl', einsum('ij,kl->ijkl', f32(2, 3), f32(2, 4))],
+]);
+
+wholes(test, [['...', einsum('...ij,...jk->...ik', f32(2, 3, 4), f32(2, 4, 2))]]);
+
+test.run();

@@ -1,0 +1,104 @@
+/** Opens devices of a fixture in this process, over either transport. */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Dealer } from 'zeromq';
+import { type OpenDevice, openDevice } from '../../runtime/device.ts';
+import { decodeFrame, encodeFrame, type Frame, type HelloFrame, type Malformed, PROTOCOL } from '../../runtime/frame.ts';
+import type { DeviceManifest } from '../../runtime/manifest.ts';
+import { zeromq } from '../../runtime/modules.ts';
+import { readDeviceManifest } from '../../runtime/read-manifest.ts';
+import type { Timeouts, TransportFactory } from '../../runtime/transport.ts';
+import { zeromqTransport } from '../../runtime/zeromq-transport.ts';
+
+export const SHORT: Timeouts = { connect: 1, inference: 1 };
+
+export interface Opening {
+  readonly build: string;
+  readonly device: string;
+  readonly transport: TransportFactory;
+  readonly timeouts?: Timeouts;
+  readonly failures?: unknown[];
+  readonly inFlight?: number;
+}
+
+export async function open({ build, device, transport, timeouts, failures, inFlight }: Opening): Promise<OpenDevice> {
+  const directory = join(build, device);
+  const { program } = await import(pathToFileURL(join(directory, 'program.js')).href);
+  return openDevice({
+    directory,
+    program,
+    transport,
+    timeouts: timeouts ?? SHORT,
+    threads: 1,
+    onFailure: (_, error) => failures?.push(error),
+    ...(inFlight !== undefined && { inFlight }),
+  });
+}
+
+/** Where devices listen, told to each other as soon as the system has chosen the ports. */
+export class Ports {
+  readonly #known = new Map<string, Promise<string>>();
+  readonly #tell = new Map<string, (endpoint: string) => void>();
+
+  /** @param calls the devices that `device` connects to */
+  transport(device: string, calls: readonly string[]): TransportFactory {
+    void this.of(device);
+    return zeromqTransport({
+      listen: 'tcp://127.0.0.1:*',
+      peers: async (listening) => {
+        this.#tell.get(device)?.(listening ?? '');
+        return Object.fromEntries(await Promise.all(calls.map(async (name) => [name, await this.of(name)])));
+      },
+    });
+  }
+
+  /** For a device that is not opened. */
+  set(device: string, endpoint: string): void {
+    this.#known.set(device, Promise.resolve(endpoint));
+  }
+
+  of(device: string): Promise<string> {
+    const known = this.#known.get(device) ?? new Promise<string>((resolve) => this.#tell.set(device, resolve));
+    this.#known.set(device, known);
+    return known;
+  }
+}
+
+/** A bare socket that can say anything to a device. */
+export class Stranger {
+  readonly #socket: Dealer;
+
+  constructor(endpoint: string) {
+    const { Dealer } = zeromq();
+    this.#socket = new Dealer({ linger: 0, receiveTimeout: 2000 });
+    this.#socket.connect(endpoint);
+  }
+
+  async say(frame: Frame): Promise<void> {
+    await this.bytes(encodeFrame(frame));
+  }
+
+  async bytes(parts: Uint8Array[]): Promise<void> {
+    await this.#socket.send(parts.map((part) => Buffer.from(part)));
+  }
+
+  async hears(): Promise<Frame | Malformed> {
+    return decodeFrame(await this.#socket.receive());
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** Takes part as `device` would. */
+  static async as(build: string, device: string, endpoint: string): Promise<Stranger> {
+    const stranger = new Stranger(endpoint);
+    await stranger.say(await helloOf(build, device));
+    return stranger;
+  }
+}
+
+export async function helloOf(build: string, device: string): Promise<HelloFrame> {
+  const manifest: DeviceManifest = await readDeviceManifest(join(build, device));
+  return { kind: 'hello', protocol: PROTOCOL, build: manifest.build, device };
+}
