@@ -37,7 +37,7 @@ rows(test, [
     { type: 'ScatterElements', inputs: [f32(3, 5, 4), index(5, 3, 2, 3), f32(3, 2, 3)], attributes: { axis: int(1) } },
   ],
   [
-    'nc,nc,nc->nc',
+    'nc,na,na->nc',
     'n',
     { type: 'Scatter', opset: 10, inputs: [f32(3, 4), index(4, 3, 4), f32(3, 4)], attributes: { axis: int(1) } },
   ],

@@ -1,0 +1,123 @@
+/** Plans that policies make: who gets what. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Program } from '../../compiler/ir/program.ts';
+import { tensorOf } from '../../compiler/ir/program.ts';
+import { parseRegion } from '../../compiler/ir/region.ts';
+import { cutsOf } from '../../compiler/planning/cuts.ts';
+import type { Plan } from '../../compiler/planning/plan.ts';
+import { makePlan } from '../../compiler/planning/policies/index.ts';
+import { models } from '../../fixtures/models.ts';
+import { importBuilt } from '../support/built.ts';
+import { errorOf } from '../support/error.ts';
+import { clusterOf, imported, lowered, type ModelName } from '../support/imported.ts';
+
+const test = suite('policies');
+const two = clusterOf({ a: 1, b: 3 });
+const three = clusterOf({ a: 1, b: 2, c: 1.5 });
+
+/** Devices that a plan names. */
+const devicesOf = ({ operators }: Plan): Set<string> =>
+  new Set(
+    Object.values(operators).flatMap((parts) => (typeof parts === 'string' ? [parts] : parts.map((p) => p.device))),
+  );
+const planned = (program: Program<'imported'>) =>
+  program.operators.filter(({ origin }) => !cutsOf(program).constants.has(origin));
+
+/** Rows of the operator's output that each device gets. */
+function rows(program: Program<'imported'>, plan: Plan, name: string): Record<string, readonly [number, number]> {
+  const parts = plan.operators[name];
+  const { shape } = tensorOf(program, name);
+  assert.ok(Array.isArray(parts), name);
+  return Object.fromEntries(parts.map(({ device, region }) => [device, parseRegion(region!, shape)![2]!]));
+}
+
+/** Pointwise operators over 40 rows of one channel, too many elements to compute again: rows are the only axis that gives every device a share. */
+const pointwise = () =>
+  importBuilt('pointwise', (g) => {
+    const shape = [1, 1, 40, 4096];
+    const relu = g.node('Relu', [g.input('x', shape)], { dtype: 'float32', shape }, { name: 'relu' });
+    g.output(g.node('Sigmoid', [relu], { dtype: 'float32', shape }, { name: 'y' }));
+  });
+
+test('every policy gives every operator a place, for every model', async () => {
+  for (const name of Object.keys(models) as ModelName[]) {
+    const program = await imported(name);
+    const origins = planned(program).map(({ origin }) => origin);
+    const middle = origins[Math.floor(origins.length / 2)];
+    for (const policy of ['whole:b', `cut:${middle}`, 'spatial']) {
+      const plan = makePlan(program, two, policy);
+      assert.equal(Object.keys(plan.operators).sort(), [...origins].sort(), `${name} ${policy}`);
+      assert.equal([plan.format, plan.policy, plan.model], [1, policy, program.name]);
+    }
+  }
+});
+
+test('whole: all on the device that is named', async () => {
+  const program = await imported('convChain');
+  assert.equal([...devicesOf(makePlan(program, three, 'whole:b'))], ['b']);
+});
+
+test('cut: before the node on the first device, the rest on the next', async () => {
+  const program = await imported('mlp');
+  const { operators } = makePlan(program, three, 'cut:fc2,softmax');
+  assert.equal(operators, { fc1: 'a', relu1: 'a', fc2: 'b', relu2: 'b', fc3: 'b', softmax: 'c' });
+  assert.equal(makePlan(program, three, 'cut:softmax,fc2').operators, operators, 'in whatever order nodes are named');
+  assert.equal(makePlan(program, two, 'cut:y').operators.softmax, 'b', 'a tensor stands for the node that makes it');
+});
+
+test('spatial: shares follow speeds', async () => {
+  const program = await pointwise();
+  const plan = makePlan(program, clusterOf({ a: 1, b: 3, c: 6 }), 'spatial');
+  assert.equal(rows(program, plan, 'y'), { a: [0, 4], b: [4, 16], c: [16, 40] });
+  const even = makePlan(program, clusterOf({ a: 2, b: 2 }), 'spatial');
+  assert.equal(rows(program, even, 'y'), { a: [0, 20], b: [20, 40] });
+});
+
+test('spatial: a device too slow for a single row is left out', async () => {
+  const program = await pointwise();
+  const plan = makePlan(program, clusterOf({ a: 1, b: 500, c: 500 }), 'spatial');
+  assert.equal(rows(program, plan, 'y'), { b: [0, 20], c: [20, 40] });
+});
+
+test('spatial: one device gets everything', async () => {
+  assert.equal([...devicesOf(makePlan(await imported('unet'), clusterOf({ a: 1 }), 'spatial'))], ['a']);
+});
+
+test('spatial: plans are legal whatever the speeds, for every model', async () => {
+  const clusters = [
+    clusterOf({ a: 1, b: 1 }),
+    clusterOf({ a: 0.1, b: 0.2, c: 0.3 }, 'b'),
+    clusterOf({ a: 7, b: 1, c: 1, d: 1.3 }, 'd'),
+  ];
+  for (const name of Object.keys(models) as ModelName[]) {
+    const program = await imported(name);
+    for (const cluster of clusters) {
+      const { schedule } = lowered(program, { cluster, plan: makePlan(program, cluster, 'spatial') });
+      const working = schedule.devices.filter(({ steps }) => steps.some(({ kind }) => kind === 'segment'));
+      assert.is(working.length, cluster.devices.length, `${name} on ${cluster.devices.length}`);
+    }
+  }
+});
+
+test('what is no policy', async () => {
+  const program = await imported('mlp');
+  const wrong: readonly (readonly [string, RegExp, RegExp])[] = [
+    ['fastest', /no policy "fastest"/, /whole:DEVICE, cut:NODE/],
+    ['', /no policy ""/, /spatial/],
+    ['whole', /needs an argument/, /write whole:DEVICE/],
+    ['cut:', /needs an argument/, /write cut:NODE/],
+    ['spatial:a', /takes no argument/, /write spatial/],
+    ['whole:c', /no device "c"/, /devices are a, b/],
+    ['cut:fc9', /no operator or tensor "fc9"/, /inspect/],
+    ['cut:fc2,fc3', /3 stages for 2 devices/, /add devices/],
+  ];
+  for (const [policy, message, hint] of wrong) {
+    const error = await errorOf('policy', () => makePlan(program, two, policy));
+    assert.match(error.message, message);
+    assert.match(error.details.hint!, hint);
+    assert.equal(error.details.at, [`policy ${policy}`]);
+  }
+});
+
+test.run();
