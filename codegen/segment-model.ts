@@ -75,7 +75,9 @@ class SegmentModel {
     const inputs: string[] = [];
     for (const [i, input] of operator.inputs.entries()) inputs.push(await this.operand(operator, input, i));
     for (const value of operator.captures) await this.read(value);
-    const outputs = operator.outputs.map((output) => (output ? valueName(this.program, output) : ''));
+    // onnxruntime crashes on a Split that omits an output, so those get names too.
+    const omitted = (i: number) => (operator.type === 'Split' ? this.graph.fresh(`${operator.origin}.${i}`) : '');
+    const outputs = operator.outputs.map((output, i) => (output ? valueName(this.program, output) : omitted(i)));
     const { crop, scale } = operator;
     const first = outputs[0] ?? '';
     const made = [...outputs];

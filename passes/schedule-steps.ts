@@ -92,7 +92,7 @@ class DeviceOrder {
     return order.filter(({ cost }) => cost <= limit).map(({ send }) => send);
   }
 
-  /** Receives what the first blocked operator lacks; anything left over at the end is received too. */
+  /** Receives what the first blocked operator lacks, and what its peers sent before that: it is there already. */
   private wait(blocked: ReadonlySet<Operator>): void {
     const first = [...blocked].find((operator) => operator.kind !== 'receive');
     const wanted = new Set<Operator>();
@@ -102,8 +102,10 @@ class DeviceOrder {
       this.makersOf.get(operator)!.forEach(visit);
     };
     if (first) visit(first);
-    for (const operator of blocked) {
-      if (operator.kind === 'receive' && (!first || wanted.has(operator))) this.take(operator);
+    const receives = [...blocked].filter((operator) => operator.kind === 'receive');
+    for (const [i, receive] of receives.entries()) {
+      const sameOrLater = receives.slice(i).filter(({ from }) => from === receive.from);
+      if (!first || sameOrLater.some((other) => wanted.has(other))) this.take(receive);
     }
   }
 }

@@ -8,13 +8,19 @@
  *
  * Operators that only weights decide are computed on every device that reads them, as far as it reads them.
  */
-import type { Compute, Operator, Program, Value } from '../compiler/ir/program.ts';
+import type { Compute, Literal, Operator, Program, Value } from '../compiler/ir/program.ts';
 import { isKnown, tensorOf, wholeValue } from '../compiler/ir/program.ts';
 import { hull, type Region, wholeRegion } from '../compiler/ir/region.ts';
-import { type Cut, isWhole, isWholeSpan } from '../compiler/operators/rule.ts';
+import { type Cut, isWhole, isWholeSpan, type Tile } from '../compiler/operators/rule.ts';
 import type { Pass } from '../compiler/pass.ts';
 import { cutsOf, isCuttable } from '../compiler/planning/cuts.ts';
 import { alignedSpans, outputRegion, type ResolvedPart, resolvePlan } from '../compiler/planning/resolve.ts';
+
+/** A constant or an omitted input; a region needs an input to be a region of. */
+function asLiteral(read: Tile['inputs'][number]): Literal | null {
+  if (read === null || 'kind' in read) return read;
+  throw new Error('a tile reads an input that its operator does not have');
+}
 
 /** The operator on one part, as the plan resolved it. */
 export function tileOf(program: Program<'imported'>, operator: Compute, cut: Cut | null, part: ResolvedPart): Compute {
@@ -23,10 +29,12 @@ export function tileOf(program: Program<'imported'>, operator: Compute, cut: Cut
   const uncut = !cut || !spans || Object.entries(spans).every(([letter, span]) => isWholeSpan(cut, letter, span));
   if (uncut) return { ...operator, device };
   const tile = cut.tile(spans);
-  const inputs = operator.inputs.map((input, i) => {
-    const read = tile.inputs[i] ?? null;
-    if (read === null) return null;
-    return 'kind' in read ? read : { ...whole(input as Value), region: read };
+  // A tile may have inputs its operator leaves out: the axes of a Squeeze, which are no longer all of size 1.
+  const inputs = tile.inputs.map((read, i): Compute['inputs'][number] => {
+    const input = operator.inputs[i];
+    return read === null || 'kind' in read || input?.kind !== 'value'
+      ? asLiteral(read)
+      : { ...whole(input), region: read };
   });
   // Concat has no optional inputs: those a tile does not touch are left out, the others move up.
   const kept = operator.type === 'Concat' ? inputs.filter((input) => input !== null) : inputs;

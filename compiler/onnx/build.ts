@@ -35,23 +35,7 @@ export function buildProgram(
   const inputs = draft.inputs.map(({ name }) => name);
   const outputs = [...new Set(graph.output.map(({ name }) => name))];
   const nodes = needed(inOrder([...constants, ...graph.node]), outputs);
-  const types = new Map<string, TypeProto | null>(
-    [...initializerTypes(graph), ...graph.valueInfo, ...graph.input, ...graph.output].map(({ name, type }) => [
-      name,
-      type,
-    ]),
-  );
-  const tensors = new Map<string, Tensor>();
-  const add = (name: string, role: 'input' | 'output' | 'inner') => {
-    const type = types.get(name);
-    tensors.set(name, { name, role, dtype: dtypeOfType(type), shape: shapeOfType(type) });
-  };
-  for (const name of inputs) add(name, 'input');
-  const used = new Set([...nodes.flatMap((node) => [...node.input, ...capturesOf(node)]), ...outputs]);
-  for (const weight of [...weights.values(), ...held]) if (used.has(weight.name)) tensors.set(weight.name, weight);
-  for (const name of nodes.flatMap(({ output }) => output)) {
-    if (name !== '') add(name, outputs.includes(name) ? 'output' : 'inner');
-  }
+  const tensors = tensorsOf(graph, inputs, outputs, nodes, [...weights.values(), ...held]);
   return {
     stage: 'imported',
     name: path.basename(draft.file),
@@ -63,6 +47,30 @@ export function buildProgram(
     operators: operatorsOf(nodes, tensors),
     placement: null,
   };
+}
+
+/** Everything that is used, in the order inputs, weights, what the nodes make. */
+function tensorsOf(
+  graph: GraphProto,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  nodes: readonly NodeProto[],
+  weights: readonly Weight[],
+): Map<string, Tensor> {
+  const typed = [...initializerTypes(graph), ...graph.valueInfo, ...graph.input, ...graph.output];
+  const types = new Map(typed.map(({ name, type }): [string, TypeProto | null] => [name, type]));
+  const tensors = new Map<string, Tensor>();
+  const add = (name: string, role: 'input' | 'output' | 'inner') => {
+    const type = types.get(name);
+    tensors.set(name, { name, role, dtype: dtypeOfType(type), shape: shapeOfType(type) });
+  };
+  for (const name of inputs) add(name, 'input');
+  const used = new Set([...nodes.flatMap((node) => [...node.input, ...capturesOf(node)]), ...outputs]);
+  for (const weight of weights) if (used.has(weight.name)) tensors.set(weight.name, weight);
+  for (const name of nodes.flatMap(({ output }) => output)) {
+    if (name !== '') add(name, outputs.includes(name) ? 'output' : 'inner');
+  }
+  return tensors;
 }
 
 /** Initializers that became weights, and nodes for those that no weight can be: dtypes JavaScript cannot hold, sparse tensors. */

@@ -36,11 +36,9 @@ export function checkGraph(draft: Draft): void {
   if (missing) throw undefinedValue(file, missing.name, `output "${missing.name}"`);
   for (const { proto } of draft.nodes) checkAxes(file, proto);
   const sorted = topological(steps);
-  if ('cycle' in sorted)
-    throw cycle(
-      file,
-      sorted.cycle.map((i) => steps[i]!.label),
-    );
+  if ('order' in sorted) return;
+  const labels = sorted.cycle.map((i) => steps[i]!.label);
+  throw cycle(file, labels);
 }
 
 /** onnxruntime 1.30 dies of a segmentation fault when an axis overflows. */

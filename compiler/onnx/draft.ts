@@ -1,5 +1,4 @@
 /** A model taken apart: what import looks at is decoded, everything else stays bytes, so that no field is lost. */
-
 import { graphsOf } from './decode.ts';
 import { damagedModel, missingOpset, noGraph, noOutput, notOnnx } from './errors.ts';
 import {
@@ -43,8 +42,9 @@ export interface Draft {
 /** Numbers of the fields that are read here. */
 const modelField = { irVersion: 1, graph: 7, opsets: 8, functions: 25 } as const;
 const graphField = { node: 1, name: 2, initializer: 5, input: 11, output: 12, valueInfo: 13, sparse: 15 } as const;
-
 const nodeNameField = 3;
+/** Of ONNX's own operators, for models that use none of them: passes do. */
+const ownOpset = 17;
 /** From this IR version on initializers need not be inputs. */
 const constantsIr = 4;
 
@@ -79,10 +79,11 @@ function decode(file: string, skeleton: Uint8Array): Draft {
       .map(decodeOperatorSet)
       .map(({ domain, version }) => [plainDomain(domain), toNumber(version)]),
   );
-  const irVersion = model.findLast(({ number }) => number === modelField.irVersion);
+  const irVersion = model.findLast(({ number, wire: type }) => number === modelField.irVersion && type === wire.varint);
   const graphs = all(model, modelField.graph);
   if (graphs.length === 0) throw opsets.size > 0 || irVersion ? noGraph(file) : notOnnx(file, undefined);
   if (opsets.size === 0) throw missingOpset(file);
+  if (!opsets.has('')) opsets.set('', ownOpset);
   const graph = graphs.flatMap((bytes) => [...fieldsOf(bytes)]);
   return {
     file,
@@ -144,13 +145,18 @@ function freeNames(graph: GraphProto): string[] {
   return used.filter((name) => name !== '' && !made.has(name));
 }
 
-/** Every name of a value in the node and its graphs. */
-export const allNames = (node: NodeProto): string[] => [
+/** Every name of a value, in graphs within too. */
+export const allNames = ({ initializers, inputs, nodes }: Draft): string[] => [
+  ...[...initializers, ...inputs].map(({ name }) => name),
+  ...nodes.flatMap(({ proto }) => namesIn(proto)),
+];
+
+const namesIn = (node: NodeProto): string[] => [
   ...node.input,
   ...node.output,
   ...graphsOf(node).flatMap((graph) => [
     ...[...graph.input, ...graph.initializer].map(({ name }) => name),
-    ...graph.node.flatMap(allNames),
+    ...graph.node.flatMap(namesIn),
   ]),
 ];
 

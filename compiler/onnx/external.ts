@@ -19,7 +19,7 @@ export function locate(modelFile: string, tensor: TensorProto, expected: number,
   const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value ?? '']));
   const inside = entries.get(insideKeys.length);
   if (inside !== undefined) {
-    return { file: modelFile, offset: Number(entries.get(insideKeys.offset)), length: Number(inside) };
+    return { file: path.resolve(modelFile), offset: Number(entries.get(insideKeys.offset)), length: Number(inside) };
   }
   const location = entries.get('location') ?? '';
   const file = besideModel(modelFile, name, location);

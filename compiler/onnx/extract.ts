@@ -1,7 +1,7 @@
 /** Takes the weights out of a model, so that no big tensor passes through onnxruntime. */
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { graphsOf } from './decode.ts';
-import { allNames, type Draft, type DraftNode, freshName, nodeLabel } from './draft.ts';
+import { allNames, type Draft, type DraftNode, freshName, nodeLabel, plainDomain } from './draft.ts';
 import { readForeign } from './foreign.ts';
 import { hoistWeights } from './hoist.ts';
 import { createTensor, decodeNode, type NodeProto, onnx, type TensorProto } from './proto.ts';
@@ -26,9 +26,9 @@ export function extractWeights(draft: Draft): Extracted {
     if (isBig(weight)) weights.set(weight.name, weight);
     else if (constant) constants.set(weight.name, constant);
   };
-  const names = new Set<string>();
+  let names: Set<string> | undefined;
   const hoist = (node: NodeProto, weight: Weight): string => {
-    if (names.size === 0) for (const name of draft.nodes.flatMap(({ proto }) => allNames(proto))) names.add(name);
+    names ??= new Set(allNames(draft));
     const name = freshName(`${nodeLabel(node)}/${weight.name}`, names);
     weights.set(name, { ...weight, name });
     return name;
@@ -65,7 +65,8 @@ function withValue(node: DraftNode, value: TensorProto): DraftNode {
 /** What a ConstantOfShape node makes, if its shape is known. */
 function constantOfShape(file: string, node: NodeProto, constants: ReadonlyMap<string, number[]>): Weight | undefined {
   const shape = constants.get(node.input[0] ?? '');
-  if (node.opType !== 'ConstantOfShape' || !shape?.every((size) => size >= 0)) return undefined;
+  if (node.opType !== 'ConstantOfShape' || plainDomain(node.domain) !== '') return undefined;
+  if (!shape?.every((size) => size >= 0)) return undefined;
   const value =
     node.attribute.find(({ name }) => name === 'value')?.t ?? createTensor({ dataType: 1, floatData: [0], dims: [1] });
   const element = weightOf(file, value);

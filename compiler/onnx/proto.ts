@@ -16,7 +16,7 @@ type Element<E> = IsAny<E> extends true ? Integer : E extends Plain ? E : Decode
 type Content<F> =
   IsAny<F> extends true ? Integer : F extends (infer E)[] ? Element<E>[] : F extends Plain ? F : Decoded<F> | null;
 /** What decoders return: every field is there, a message that is not set is null. onnx-proto's own types leave that out. */
-type Decoded<T> = { [K in keyof T]-?: Content<NonNullable<T[K]>> };
+export type Decoded<T> = { [K in keyof T]-?: Content<NonNullable<T[K]>> };
 
 export type AttributeProto = Decoded<schema.IAttributeProto>;
 export type GraphProto = Decoded<schema.IGraphProto>;

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { CompileError } from '../error.ts';
 import { damagedModel, emptyModel, notAFile, notOnnx, truncatedModel } from './errors.ts';
-import { field, header, varintField, wire } from './wire.ts';
+import { field, varintField, wire } from './wire.ts';
 
 /** Payloads up to this many bytes stay in the skeleton. */
 export const smallBytes = 4096;
@@ -36,10 +36,12 @@ const deepest = 100;
 class Window {
   #begin = 0;
   #bytes: Uint8Array = new Uint8Array(0);
+  readonly #file: string;
   readonly #descriptor: number;
   readonly size: number;
 
-  constructor(descriptor: number, size: number) {
+  constructor(file: string, descriptor: number, size: number) {
+    this.#file = file;
     this.#descriptor = descriptor;
     this.size = size;
   }
@@ -58,7 +60,7 @@ class Window {
     const bytes = new Uint8Array(end - begin);
     for (let done = 0; done < bytes.length; ) {
       const count = readSync(this.#descriptor, bytes, done, bytes.length - done, begin + done);
-      if (count === 0) throw new Error('the file became shorter while it was read');
+      if (count === 0) throw truncatedModel(this.#file, 'the model', end, begin + done);
       done += count;
     }
     return bytes;
@@ -75,34 +77,22 @@ class Scanner {
     this.#window = window;
   }
 
-  scan(kind: Kind, begin: number, end: number, depth: number): Uint8Array[] {
+  scan(kind: Kind, begin: number, end: number, depth: number): Uint8Array {
     if (depth > deepest) throw damagedModel(this.#file, `graphs are nested deeper than ${deepest} messages`);
     const pieces: Uint8Array[] = [];
     for (const found of this.#fields(begin, end)) {
-      const length = found.end - found.payload;
-      const child = found.wire === wire.bytes && length > smallBytes ? children[kind][found.number] : undefined;
+      const isBig = found.wire === wire.bytes && found.end - found.payload > smallBytes;
+      const child = isBig ? children[kind][found.number] : undefined;
       if (child) {
         const exact = child === 'node' && this.#isConstant(found.payload, found.end) ? 'constant' : child;
-        const inner = this.scan(exact, found.payload, found.end, depth + 1);
-        pieces.push(
-          header(
-            found.number,
-            inner.reduce((sum, piece) => sum + piece.length, 0),
-          ),
-          ...inner,
-        );
-      } else if (
-        kind === 'tensor' &&
-        length > smallBytes &&
-        found.wire === wire.bytes &&
-        dataFields.has(found.number)
-      ) {
-        pieces.push(...pointer(found.payload, length));
+        pieces.push(field(found.number, this.scan(exact, found.payload, found.end, depth + 1)));
+      } else if (isBig && kind === 'tensor' && dataFields.has(found.number)) {
+        pieces.push(...pointer(found.payload, found.end - found.payload));
       } else {
         pieces.push(this.#keep(found.start, found.end));
       }
     }
-    return pieces;
+    return Buffer.concat(pieces);
   }
 
   #isConstant(begin: number, end: number): boolean {
@@ -171,9 +161,9 @@ export function scanModel(file: string): Uint8Array {
   try {
     const { size } = fstatSync(descriptor);
     if (size === 0) throw emptyModel(file);
-    const window = new Window(descriptor, size);
+    const window = new Window(file, descriptor, size);
     if (!modelBegins.has(window.byte(0))) throw notOnnx(file, looksLike(window.copy(0, Math.min(size, 16))));
-    return Buffer.concat(new Scanner(file, window).scan('model', 0, size, 0));
+    return new Scanner(file, window).scan('model', 0, size, 0);
   } finally {
     closeSync(descriptor);
   }

@@ -37,7 +37,9 @@ export const overlaps = (slide: Pick<Slide, 'kernel' | 'dilation' | 'stride'>): 
 export function slideTile(slide: Slide, [first, last]: Span): SlideTile {
   const { input, stride, padBegin, padEnd } = slide;
   const from = first * stride - padBegin;
-  const to = (last - 1) * stride - padBegin + reach(slide);
+  // What lies between two windows, or behind the last one, is read too: leaving it out would cost a copy of all the rest.
+  const unseen = last === slide.output ? input + Math.min(0, padEnd) : Math.min(input, last * stride - padBegin);
+  const to = Math.max((last - 1) * stride - padBegin + reach(slide), unseen);
   // Steps back so that the first window begins no later than the last element, steps on until the first element is reached.
   const before = Math.max(0, Math.ceil((from - (input - 1)) / stride));
   const after = Math.max(0, Math.ceil((1 - to) / stride));

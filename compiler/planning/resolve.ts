@@ -89,9 +89,10 @@ class OperatorResolver {
 
   private whole(parts: readonly PlanPart[]): ResolvedPart[] {
     const reason = isWhole(this.cut) ? this.cut.whole : 'it has no elements';
-    const region = wholeRegion(this.shape);
+    const all = wholeRegion(this.shape);
     for (const part of parts) {
-      if (part.reduce || (part.region && !equalRegions(this.region(part), region))) {
+      const region = part.region === undefined ? all : parseRegion(part.region, this.shape);
+      if (part.reduce || !region || !equalRegions(region, all)) {
         fail('plan-region', `runs whole: ${reason}`, this.name, 'leave region and reduce out');
       }
     }
@@ -224,7 +225,7 @@ export function resolvePlan(program: Program<'imported'>, cluster: Cluster, plan
   const resolved = new Map<string, ResolvedPart[]>();
   for (const [name, operator] of operators) {
     if (constants.has(name)) continue;
-    const entry = plan.operators[name];
+    const entry = Object.hasOwn(plan.operators, name) ? plan.operators[name] : undefined;
     if (entry === undefined)
       fail('plan-operator', 'the plan does not say where it runs', name, 'add a line for it: a device name');
     const parts = typeof entry === 'string' ? [{ device: entry }] : entry!;

@@ -13,6 +13,7 @@ test('the programs that are broken below can be read', () => {
 });
 
 /** Line of the imported or linked program → what stands there instead, the column of the fault, what is expected there. */
+// biome-ignore format: one row a case
 const broken: readonly (readonly [keyof typeof tiny, string, string, number, RegExp])[] = [
   ['imported', 'program "tiny" imported', 'programme "tiny" imported', 8, /a string/],
   ['imported', 'program "tiny" imported', 'program tiny imported', 9, /a string/],

@@ -30,7 +30,7 @@ test('a program reads back as it was', () => {
       assert.equal(plain(back), plain(original));
       assert.is(formatProgram(back), text);
     }),
-    { numRuns: 400 },
+    { numRuns: 300 },
   );
 });
 

@@ -452,6 +452,12 @@ test("only domains in use are named, and always ONNX's own", async () => {
   assert.equal((await imported(file)).opsets, { '': 17, 'com.microsoft': 1 });
 });
 
+test("a model without any of ONNX's own operators", async () => {
+  const gelu = node('Gelu', ['x'], ['y'], {}, { domain: 'com.microsoft' });
+  const program = await imported(work.model({ opsets: { 'com.microsoft': 1 }, nodes: [gelu] }));
+  assert.equal(program.opsets, { '': 17, 'com.microsoft': 1 });
+});
+
 test('attributes are decoded; the greatest int64 is as good as it was', async () => {
   const file = work.model({
     opsets: { '': 9 },

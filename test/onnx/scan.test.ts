@@ -160,6 +160,12 @@ test('nothing is read into a length that only looks big', async () => {
   assert.is((await errorOf(() => scanModel(work.write('huge.onnx', bytes)))).code, 'model-truncated');
 });
 
+test('a graph of very many nodes', () => {
+  const relu = field(1, onnx.NodeProto.encode(node('Relu', ['x'], ['y'])).finish());
+  const bytes = field(7, Buffer.concat(Array.from({ length: 200_000 }, () => relu)));
+  assert.ok(Buffer.from(scanModel(work.write('wide.onnx', bytes))).equals(bytes));
+});
+
 test('graphs nested too deep are damage', async () => {
   let bytes: Uint8Array = new Uint8Array(5000);
   for (let i = 0; i < 40; i++) bytes = field(1, field(5, field(6, bytes)));

@@ -93,6 +93,35 @@ test('a tile reads its halo and nothing more', async () => {
   assert.equal(tile.attributes, { pads: ints(0, 1, 0, 0) });
 });
 
+test('tiles whose windows skip rows still meet: no rows between them are cut away', async () => {
+  const { cut } = await prove({
+    type: 'Conv',
+    inputs: [f32(1, 2, 9, 1), f32(2, 2, 1, 1)],
+    attributes: { strides: ints(3, 1) },
+  });
+  const rest = { n: [0, 1], o: [0, 2], c: [0, 2], w: [0, 1], y: [0, 1], x: [0, 1] } as const;
+  const rows = (
+    [
+      [0, 1],
+      [1, 3],
+    ] as const
+  ).map((h) => cut.tile({ ...rest, h }).inputs[0]);
+  assert.equal(rows, [
+    [
+      [0, 1],
+      [0, 2],
+      [0, 3],
+      [0, 1],
+    ],
+    [
+      [0, 1],
+      [0, 2],
+      [3, 9],
+      [0, 1],
+    ],
+  ]);
+});
+
 /** Any windows, with or without groups and bias. */
 const convolutions = fc
   .record({

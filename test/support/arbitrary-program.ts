@@ -138,7 +138,7 @@ function operatorOf(tensors: readonly Tensor[], own: fc.Arbitrary<string | null>
       outputs: fc.array(fc.option(value), { minLength: 1, maxLength: 3 }),
       captures: fc.array(value, { maxLength: 2 }),
       crop: fc.array(fc.tuple(fc.nat(9), fc.nat(9)), { maxLength: 3 }),
-      scale: fc.double({ noNaN: true, noDefaultInfinity: true }),
+      scale: fc.double({ noNaN: true, min: Number.MIN_VALUE, max: 1 }),
     },
     { requiredKeys: ['kind', 'device', 'origin', 'type', 'domain', 'attributes', 'inputs', 'outputs', 'captures'] },
   );

@@ -191,7 +191,7 @@ export class Executor {
       } else feeds[`i${i}`] = toOrt(tensor);
     }
     for (const value of operator.captures) feeds[value.tensor] = toOrt(await this.read(device, value));
-    const outputs = operator.outputs.map((output, i) => (output ? `o${i}` : ''));
+    const outputs = operator.outputs.map((output, i) => (output || operator.type === 'Split' ? `o${i}` : ''));
     const model = onnx.ModelProto.create({
       irVersion: 8,
       opsetImport: Object.entries(this.program.opsets).map(([domain, version]) => ({ domain, version })),

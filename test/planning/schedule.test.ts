@@ -1,0 +1,140 @@
+/** Schedules: they come to an end, sends leave before waits, predicted times hang together, memory is within limits. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Cluster } from '../../compiler/cluster/cluster.ts';
+import { reads, valueKey, writes } from '../../compiler/ir/program.ts';
+import { makePlan } from '../../compiler/planning/policies/index.ts';
+import type { DeviceSchedule, Schedule, Step } from '../../compiler/planning/schedule.ts';
+import { models } from '../../fixtures/models.ts';
+import { errorOf } from '../support/error.ts';
+import { clusterOf, imported, lowered, type ModelName } from '../support/imported.ts';
+import { randomPlan } from '../support/random-plan.ts';
+import { replay } from '../support/replay.ts';
+
+const test = suite('schedule');
+const cluster = clusterOf({ a: 1, b: 2, c: 1.5 }, 'c');
+
+/** Schedules of three random plans and of the policy `spatial`. */
+async function schedulesOf(name: ModelName): Promise<Schedule[]> {
+  const program = await imported(name);
+  const plans = [11, 12, 13].map((seed) => randomPlan(program, ['a', 'b', 'c'], seed));
+  return [...plans, makePlan(program, cluster, 'spatial')].map((plan) => lowered(program, { cluster, plan }).schedule);
+}
+
+const readBy = (step: Step) =>
+  step.kind === 'segment' ? step.operators.flatMap(reads) : step.kind === 'send' ? [step.value] : [];
+const madeBy = (step: Step) =>
+  step.kind === 'segment' ? step.operators.flatMap(writes) : step.kind === 'receive' ? [step.value] : [];
+
+/** For each step, the receives it cannot run without. */
+function receivesBehind(steps: readonly Step[]): Set<Step>[] {
+  const makers = new Map<string, number>();
+  const behind: Set<Step>[] = [];
+  for (const [i, step] of steps.entries()) {
+    const before = readBy(step).flatMap((value) => makers.get(valueKey(value)) ?? []);
+    const own = before.filter((at) => at !== i).flatMap((at) => [...behind[at]!]);
+    behind.push(new Set(step.kind === 'receive' ? [...own, step] : own));
+    for (const value of madeBy(step)) makers.set(valueKey(value), i);
+  }
+  return behind;
+}
+
+/** A send that could have left before the last wait is a delay for who waits for it. */
+function sendsBeforeWaits({ device, steps }: DeviceSchedule): number {
+  const behind = receivesBehind(steps);
+  let waited = 0;
+  for (const [i, step] of steps.entries()) {
+    if (step.kind !== 'send') continue;
+    const last = steps.slice(0, i).findLastIndex(({ kind }) => kind === 'receive');
+    if (last < 0) continue;
+    const first = steps.slice(0, last).findLastIndex(({ kind }) => kind !== 'receive') + 1;
+    const waits = steps.slice(first, last + 1);
+    assert.ok(
+      waits.some((wait) => behind[i]!.has(wait)),
+      `${device} sends on ${step.channel} after a wait it needs not`,
+    );
+    waited++;
+  }
+  return waited;
+}
+
+/** Times of steps follow each other, transfers take what the link takes, links carry one after the other. */
+function timesHangTogether({ devices, channels, makespan, program }: Schedule, { links }: Cluster): void {
+  for (const { steps, times } of devices) {
+    assert.is(times.length, steps.length);
+    for (const [i, { start, end }] of times.entries()) assert.ok(end >= start && start >= (times[i - 1]?.end ?? 0));
+  }
+  assert.is(makespan, Math.max(...devices.map(({ times }) => times.at(-1)?.end ?? 0)));
+  const intervalOf = (device: string, kind: Step['kind'], channel: number) => {
+    const { steps, times } = devices.find((one) => one.device === device)!;
+    return times[steps.findIndex((step) => step.kind === kind && step.kind !== 'segment' && step.channel === channel)]!;
+  };
+  for (const { id, from, to, bytes, transfer, hidden, hiddenBy } of channels) {
+    const link = links.find(({ between }) => between.includes(from) && between.includes(to))!;
+    assert.is(transfer.start, intervalOf(from, 'send', id).end);
+    assert.ok(transfer.end - transfer.start >= bytes / link.bandwidth + link.latency - 1e-12);
+    assert.ok(intervalOf(to, 'receive', id).end >= transfer.end);
+    assert.ok(hidden >= 0 && hidden <= 1);
+    const receiver = devices.find((one) => one.device === to)!;
+    for (const index of hiddenBy) {
+      const at = receiver.steps.findIndex((step) => step.kind === 'segment' && step.index === index);
+      assert.ok(receiver.times[at]!.start < transfer.end && receiver.times[at]!.end > transfer.start);
+    }
+    const waited = intervalOf(to, 'receive', id);
+    if (hidden === 1)
+      assert.ok(waited.end - Math.max(waited.start, transfer.start) < 1e-12, 'nobody waits for what is hidden');
+  }
+  assert.is(channels.length, program.operators.filter(({ kind }) => kind === 'send').length);
+}
+
+for (const name of Object.keys(models) as ModelName[]) {
+  test(`${name}: every device comes to its end, sends leave before waits, times hang together`, async () => {
+    let sends = 0;
+    for (const schedule of await schedulesOf(name)) {
+      replay(schedule);
+      for (const device of schedule.devices) sends += sendsBeforeWaits(device);
+      timesHangTogether(schedule, cluster);
+    }
+    assert.ok(sends > 0, 'some send comes after a wait');
+  });
+}
+
+test('links carry one transfer after the other, both directions at once', async () => {
+  for (const { channels } of await schedulesOf('unet')) {
+    for (const direction of new Set(channels.map(({ from, to }) => `${from} ${to}`))) {
+      const own = channels.filter(({ from, to }) => `${from} ${to}` === direction);
+      const link = cluster.links.find(({ between }) => between.every((name) => direction.split(' ').includes(name)))!;
+      const busy = own.reduce((sum, { bytes }) => sum + bytes / link.bandwidth, 0);
+      const span =
+        Math.max(...own.map(({ transfer }) => transfer.end)) - Math.min(...own.map(({ transfer }) => transfer.start));
+      assert.ok(span >= busy, direction);
+    }
+  }
+});
+
+test('a device that lacks memory is named, with what it needs and what it has', async () => {
+  const program = await imported('convChain');
+  const plan = makePlan(program, cluster, 'spatial');
+  const { devices } = lowered(program, { cluster, plan }).schedule;
+  const { peakBytes, weightBytes } = devices.find(({ device }) => device === 'b')!;
+  const limited = (memory: number): Cluster => ({
+    ...cluster,
+    devices: cluster.devices.map((device) => (device.name === 'b' ? { ...device, memory } : device)),
+  });
+  assert.ok(peakBytes > weightBytes && weightBytes > 0);
+  lowered(program, { cluster: limited(peakBytes), plan });
+  const error = await errorOf('device-memory', () => lowered(program, { cluster: limited(peakBytes - 1), plan }));
+  assert.match(error.message, /^b needs .* for weights and activations, .* allowed$/);
+  assert.match(error.details.hint!, /give b more memory/);
+});
+
+test('a value that must cross where no link is', async () => {
+  const program = await imported('mlp');
+  const island = { ...cluster, links: cluster.links.filter(({ between }) => !between.includes('c')) };
+  const plan = makePlan(program, island, 'cut:fc2');
+  const error = await errorOf('no-link', () => lowered(program, { cluster: island, plan }));
+  assert.match(error.message, /y must go from b to c, and no link joins them/);
+  assert.match(error.details.hint!, /add a link between b and c/);
+});
+
+test.run();
