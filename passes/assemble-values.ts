@@ -35,12 +35,18 @@ const byOverlap =
   (a: Value, b: Value): number =>
     count(intersect(b.region!, region)) - count(intersect(a.region!, region));
 
+/** A region that an operator reads. */
+interface Need {
+  readonly region: Region;
+  readonly origin: string;
+}
+
 class Assembler {
   readonly operators: Operator[] = [];
   /** What operators of the split program and the model's inputs make, by tensor. */
   private readonly pieces = new Map<string, Piece[]>();
-  /** Regions each device reads of each tensor. */
-  private readonly needs = new Map<string, Region[]>();
+  /** What each device reads, by tensor, then by device. */
+  private readonly needs = new Map<string, Map<string, Need[]>>();
   /** Complete values each device has or can read from another as such, by device and tensor. */
   private readonly held = new Map<string, Value[]>();
   private readonly made = new Set<string>();
@@ -50,9 +56,9 @@ class Assembler {
     for (const name of program.inputs) this.addPiece(inputs, wholeValue(tensorOf(program, name)));
     for (const operator of program.operators) {
       for (const value of writes(operator)) this.addPiece(operator.device!, value);
-      for (const value of reads(operator)) this.addNeed(operator.device!, value);
+      for (const value of reads(operator)) this.addNeed(operator.device!, value, operator.origin);
     }
-    for (const name of program.outputs) this.addNeed(outputs, wholeValue(tensorOf(program, name)));
+    for (const name of program.outputs) this.addNeed(outputs, wholeValue(tensorOf(program, name)), name);
   }
 
   private addPiece(device: string, value: Value): void {
@@ -60,18 +66,26 @@ class Assembler {
     this.made.add(at(device, valueKey(value)));
   }
 
-  private addNeed(device: string, value: Value): void {
-    if (value.region) listAt(this.needs, at(device, value.tensor)).push(value.region);
+  private addNeed(device: string, { tensor, region }: Value, origin: string): void {
+    if (!region) return;
+    const devices = this.needs.get(tensor) ?? new Map<string, Need[]>();
+    listAt(devices, device).push({ region, origin });
+    this.needs.set(tensor, devices);
   }
 
   run(): Operator[] {
-    for (const operator of this.program.operators) {
+    const { operators, inputs, outputs, placement } = this.program;
+    const lastWriter = new Map(
+      operators.flatMap((operator) => writes(operator).map(({ tensor }) => [tensor, operator])),
+    );
+    for (const name of inputs) this.gather(name);
+    for (const operator of operators) {
       for (const value of reads(operator)) this.provide(operator.device!, value, operator.origin);
       this.operators.push(operator);
+      // What others lack is cut out as soon as it is there, so that it can leave early.
+      for (const { tensor } of writes(operator)) if (lastWriter.get(tensor) === operator) this.gather(tensor);
     }
-    for (const name of this.program.outputs) {
-      this.provide(this.program.placement!.outputs, wholeValue(tensorOf(this.program, name)), name);
-    }
+    for (const name of outputs) this.provide(placement!.outputs, wholeValue(tensorOf(this.program, name)), name);
     return this.operators;
   }
 
@@ -80,7 +94,7 @@ class Assembler {
     const { region } = value;
     const { role } = tensorOf(this.program, value.tensor);
     if (role === 'weight' || !region || this.made.has(at(device, valueKey(value)))) return;
-    const held = this.gather(device, value.tensor, origin);
+    const held = this.held.get(at(device, value.tensor))!;
     if (held.some((other) => equalRegions(other.region!, region)) || isEmpty(region)) return;
     this.assemble(device, value, this.cover(held, region), origin);
     held.push(value);
@@ -106,22 +120,21 @@ class Assembler {
     throw new Error(`nothing covers a region of ${held[0]?.tensor}`);
   }
 
-  /** Everything `device` reads of a tensor: what it computes itself, and what it lacks from the others, biggest need first. */
-  private gather(device: string, tensor: string, origin: string): Value[] {
-    const known = this.held.get(at(device, tensor));
-    if (known) return known;
+  /** Makes readable what each device reads of a tensor and does not compute itself, biggest need first. */
+  private gather(tensor: string): void {
     const pieces = this.pieces.get(tensor) ?? [];
-    const complete = pieces.filter(({ value }) => !value.partial);
-    const held = complete.filter((piece) => piece.device === device).map((piece) => piece.value);
-    this.held.set(at(device, tensor), held);
-    for (const need of listAt(this.needs, at(device, tensor)).toSorted((a, b) => count(b) - count(a))) {
-      const missing = subtractAll(
-        need,
-        held.map((value) => value.region!),
-      );
-      for (const box of missing) held.push(...this.fetch(device, pieces, box, origin));
+    for (const [device, needs] of this.needs.get(tensor) ?? []) {
+      const own = pieces.filter((piece) => piece.device === device && !piece.value.partial);
+      const held = own.map((piece) => piece.value);
+      for (const { region, origin } of needs.toSorted((a, b) => count(b.region) - count(a.region))) {
+        const missing = subtractAll(
+          region,
+          held.map((value) => value.region!),
+        );
+        for (const box of missing) held.push(...this.fetch(device, pieces, box, origin));
+      }
+      this.held.set(at(device, tensor), held);
     }
-    return held;
   }
 
   /** Disjoint complete values that fill `box`, cropped where they were computed; sums made on `device`. */

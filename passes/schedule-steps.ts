@@ -2,13 +2,10 @@
 import type { Cluster } from '../compiler/cluster/cluster.ts';
 import type { Assemble, Compute, Operator, Program, Receive, Send, Value } from '../compiler/ir/program.ts';
 import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
-import type { CostModel } from '../compiler/planning/cost.ts';
+import { borderSeconds, type CostModel, valueBytes } from '../compiler/planning/cost.ts';
 import type { Segment, Step } from '../compiler/planning/schedule.ts';
 
 type Work = Compute | Assemble;
-
-/** Seconds that a send must leave earlier to be worth another session: what one costs to start, and its border copies. */
-const WORTHWHILE = 3e-4;
 
 /** One device's operators and how they depend on each other. */
 class DeviceOrder {
@@ -22,6 +19,8 @@ class DeviceOrder {
     operators: readonly Operator[],
     /** Predicted, on this device. */
     private readonly seconds: (operator: Work) => number,
+    /** Predicted, of values that cross a session's border. */
+    private readonly border: (values: readonly Value[]) => number,
   ) {
     this.pending = new Set(operators);
     for (const operator of operators) {
@@ -83,13 +82,24 @@ class DeviceOrder {
     return work.filter((operator) => needed.has(operator));
   }
 
-  /** The sends that can leave first: the one that needs the least work, and those that need hardly more. */
+  /** The sends that can leave first: the one that needs the least work, and those not worth another border after it. */
   private cheapest(sends: readonly Send[], work: readonly Work[]): Send[] {
-    const seconds = (group: readonly Send[]) =>
-      this.needed(group, work).reduce((sum, operator) => sum + this.seconds(operator), 0);
-    const order = sends.map((send) => ({ send, cost: seconds([send]) })).sort((a, b) => a.cost - b.cost);
-    const limit = order[0]!.cost + WORTHWHILE;
+    const order = sends
+      .map((send) => {
+        const needed = this.needed([send], work);
+        return { send, needed, cost: needed.reduce((sum, operator) => sum + this.seconds(operator), 0) };
+      })
+      .sort((a, b) => a.cost - b.cost);
+    const limit = order[0]!.cost + this.borderAfter(order[0]!.needed);
     return order.filter(({ cost }) => cost <= limit).map(({ send }) => send);
+  }
+
+  /** Seconds that it costs to end a session after these operators: what the others read of them crosses its border. */
+  private borderAfter(operators: readonly Work[]): number {
+    const inside = new Set<Operator>(operators);
+    const outside = [...this.pending].filter((operator) => !inside.has(operator));
+    const read = new Set(outside.flatMap((operator) => reads(operator).map(valueKey)));
+    return this.border(operators.flatMap(writes).filter((value) => read.has(valueKey(value))));
   }
 
   /** Receives what the first blocked operator lacks, and what its peers sent before that: it is there already. */
@@ -155,7 +165,12 @@ export function scheduleSteps(
   return new Map(
     cluster.devices.map(({ name, speed }) => {
       const own = program.operators.filter((operator) => operator.device === name);
-      const order = new DeviceOrder(own, (operator) => costs.seconds(program, operator) / speed);
+      const bytes = (values: readonly Value[]) => values.reduce((sum, value) => sum + valueBytes(program, value), 0);
+      const order = new DeviceOrder(
+        own,
+        (operator) => costs.seconds(program, operator) / speed,
+        (values) => borderSeconds(bytes(values)) / speed,
+      );
       order.run();
       return [name, toSteps(program, name, order.groups)];
     }),

@@ -13,6 +13,14 @@ const MEMORY = 8e9;
 /** Seconds to dispatch one operator. */
 const DISPATCH = 3e-6;
 
+/** Seconds to start one onnxruntime session. */
+const SESSION = 1e-4;
+/** Seconds per byte that leaves a session: it is copied, and convolutions lose their blocked layout and fused neighbours. */
+const BORDER = 4e-10;
+
+/** What a border between two sessions costs a device of speed 1 that `bytes` cross. */
+export const borderSeconds = (bytes: number): number => SESSION + bytes * BORDER;
+
 /** Elements of a tensor; 1 for each size that only the data decides. */
 const elements = (shape: readonly (number | null)[]): number => shape.reduce<number>((n, size) => n * (size ?? 1), 1);
 

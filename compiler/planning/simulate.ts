@@ -6,7 +6,7 @@ import { CompileError } from '../error.ts';
 import type { Operator, Program } from '../ir/program.ts';
 import { reads, tensorOf, valueKey, writes } from '../ir/program.ts';
 import { count } from '../ir/region.ts';
-import { type CostModel, valueBytes } from './cost.ts';
+import { borderSeconds, type CostModel, valueBytes } from './cost.ts';
 import type { Channel, DeviceSchedule, Interval, Schedule, Segment, Step } from './schedule.ts';
 
 interface Transfer {
@@ -70,7 +70,9 @@ class DryRun {
 
   private duration(device: string, segment: Segment): number {
     const { speed } = this.cluster.devices.find(({ name }) => name === device)!;
-    return segment.operators.reduce((sum, operator) => sum + this.costs.seconds(this.program, operator), 0) / speed;
+    const border = segment.outputs.reduce((sum, value) => sum + valueBytes(this.program, value), 0);
+    const work = segment.operators.reduce((sum, operator) => sum + this.costs.seconds(this.program, operator), 0);
+    return (work + borderSeconds(border)) / speed;
   }
 }
 

@@ -1,6 +1,8 @@
 /**
  * Halos: what a device reads beyond its own share is either sent by its neighbour or computed again from a wider halo one
- * operator up. Backwards through the operators, each share grows to what is read of it where that moves fewer bytes.
+ * operator up. Operators form groups: inside a group shares grow to what is read of them, so that a halo is exchanged once a
+ * group; at a group's border it is sent or computed again, whichever moves fewer bytes. How much shares may grow is tried out.
+ * Groups: DeepThings (Zhao et al. 2018), fused layers (Alwani et al. 2016).
  */
 import { bytesPerElement } from '../../../runtime/dtype.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
@@ -8,6 +10,7 @@ import type { Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import { count, hull, type Region, subtract } from '../../ir/region.ts';
 import { alignedSpans, outputRegion } from '../resolve.ts';
+import { estimateSeconds } from './estimate.ts';
 import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './spatial.ts';
 
@@ -16,20 +19,31 @@ const TINY = 100_000;
 /** A share may grow by this factor; what is more costs more time than its halo would. */
 const GROWTH = 1.5;
 
+/** Growth of shares that groups may have; 0: a halo is exchanged wherever one is. */
+const LIMITS = [0, 0.04, 0.08, 0.12, 0.2, 0.35, 0.6];
+
+interface Read {
+  readonly region: Region;
+  /** Of the reader. */
+  readonly group: number;
+}
+
 /** Regions read of each tensor by each device. */
 class Demand {
-  private readonly regions = new Map<string, Region[]>();
+  private readonly reads = new Map<string, Read[]>();
 
-  add(device: string, { tensor, region }: Value): void {
+  add(device: string, { tensor, region }: Value, group: number): void {
     if (!region) return;
     const key = `${device} ${tensor}`;
-    const known = this.regions.get(key) ?? [];
-    known.push(region);
-    this.regions.set(key, known);
+    const known = this.reads.get(key) ?? [];
+    known.push({ region, group });
+    this.reads.set(key, known);
   }
 
-  of(device: string, tensor: string): readonly Region[] {
-    return this.regions.get(`${device} ${tensor}`) ?? [];
+  /** Of readers in `group`, or of all. */
+  of(device: string, tensor: string, group?: number): Region[] {
+    const reads = this.reads.get(`${device} ${tensor}`) ?? [];
+    return reads.filter((read) => group === undefined || read.group === group).map(({ region }) => region);
   }
 }
 
@@ -52,25 +66,28 @@ class HaloPlanner {
   private readonly demand = new Demand();
   private readonly holdings: Holdings;
   private readonly makers: ReadonlyMap<string, Sharing>;
+  private group = 0;
 
   constructor(
     private readonly program: Program<'imported'>,
     private readonly cluster: Cluster,
     private readonly sharings: readonly Sharing[],
+    /** Share by which a share may grow inside a group. */
+    private readonly limit: number,
   ) {
     this.holdings = new Holdings(program, cluster.inputs);
     for (const sharing of sharings) this.holdings.add(sharing);
     this.makers = new Map(
       sharings.flatMap((sharing) => writes(sharing.operator).map(({ tensor }) => [tensor, sharing])),
     );
-    for (const name of program.outputs) this.demand.add(cluster.outputs, wholeValue(tensorOf(program, name)));
+    for (const name of program.outputs) this.demand.add(cluster.outputs, wholeValue(tensorOf(program, name)), -1);
   }
 
   plan(): Sharing[] {
     const grown = this.sharings.toReversed().map((sharing) => {
-      const shares = this.grow(sharing);
+      const shares = isGrowable(sharing) ? this.grow(sharing) : sharing.shares;
       for (const share of shares) {
-        for (const value of readsOf(this.program, sharing, share)) this.demand.add(share.device, value);
+        for (const value of readsOf(this.program, sharing, share)) this.demand.add(share.device, value, this.group);
       }
       return { ...sharing, shares };
     });
@@ -78,16 +95,31 @@ class HaloPlanner {
   }
 
   private grow(sharing: Sharing): readonly Share[] {
-    if (!isGrowable(sharing)) return sharing.shares;
+    const inGroup = sharing.shares.map((share) => this.growInGroup(sharing, share));
+    if (inGroup.includes(null)) this.group += 1;
+    const shares = inGroup.includes(null) ? sharing.shares : inGroup.filter((share) => share !== null);
     return this.cluster.devices.flatMap(({ name: device }): Share[] => {
-      const own = sharing.shares.find((share) => share.device === device);
+      const own = shares.find((share) => share.device === device);
       const regions = this.demand.of(device, outputOf(sharing).tensor);
       if (regions.length === 0) return own ? [own] : [];
-      const wanted = hull(own?.spans ? [regionOf(sharing, own), ...regions] : regions);
-      const wider: Share = { device, spans: alignedSpans(sharing.cut!, wanted) };
+      const wider = this.widened(sharing, device, own, regions);
       if (this.isWorthIt(sharing, own, wider)) return [wider];
       return own ? [own] : [];
     });
+  }
+
+  private widened(sharing: Sharing, device: string, own: Share | undefined, regions: readonly Region[]): Share {
+    const wanted = hull(own?.spans ? [regionOf(sharing, own), ...regions] : regions);
+    return { device, spans: alignedSpans(sharing.cut!, wanted) };
+  }
+
+  /** The share with what its group reads of it; null if that is too much, and a new group must begin here. */
+  private growInGroup(sharing: Sharing, share: Share): Share | null {
+    const regions = this.demand.of(share.device, outputOf(sharing).tensor, this.group);
+    if (regions.length === 0) return share;
+    const wider = this.widened(sharing, share.device, share, regions);
+    const growth = count(regionOf(sharing, wider)) / count(regionOf(sharing, share)) - 1;
+    return growth > this.limit ? null : wider;
   }
 
   private isWorthIt(sharing: Sharing, own: Share | undefined, wider: Share): boolean {
@@ -126,9 +158,13 @@ class HaloPlanner {
   }
 }
 
-/** The sharings with halos where exchanging them would move more bytes than computing them again. */
-export const recomputeHalos = (
+/** The sharings with the halos that make the least time of all growth limits. */
+export function recomputeHalos(
   program: Program<'imported'>,
   cluster: Cluster,
   sharings: readonly Sharing[],
-): Sharing[] => new HaloPlanner(program, cluster, sharings).plan();
+): Sharing[] {
+  const options = LIMITS.map((limit) => new HaloPlanner(program, cluster, sharings, limit).plan());
+  const seconds = options.map((option) => estimateSeconds(program, cluster, option));
+  return options[seconds.indexOf(Math.min(...seconds))]!;
+}

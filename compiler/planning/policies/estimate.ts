@@ -1,0 +1,103 @@
+/** How long shared operators take, roughly: the slowest device's work, and what every exchange between devices adds. */
+import type { Cluster } from '../../cluster/cluster.ts';
+import type { Compute, Program, Value } from '../../ir/program.ts';
+import { borderSeconds, CostModel, valueBytes } from '../cost.ts';
+import { outputRegion } from '../resolve.ts';
+import { Holdings, readsOf } from './holdings.ts';
+import type { Share, Sharing } from './spatial.ts';
+
+/** One share as the operator it becomes, as far as costs go: regions in and out. */
+function tileOf(program: Program, sharing: Sharing, share: Share): Compute {
+  const { operator, cut, reduced } = sharing;
+  if (!cut || !share.spans) return operator;
+  const { spans } = share;
+  const partial = reduced ? { partial: { combine: cut.combine!, index: 0, count: sharing.shares.length } } : {};
+  const outputs = operator.outputs.map(
+    (output, i) => output && { ...output, region: outputRegion(cut, i, spans), ...partial },
+  );
+  return { ...operator, inputs: readsOf(program, sharing, share), outputs };
+}
+
+/** A tensor that must move between where it is made and where it is first read, as positions in the program. */
+interface Exchange {
+  readonly made: number;
+  readonly read: number;
+  readonly bytes: number;
+}
+
+class Estimator {
+  private readonly costs: CostModel;
+  private readonly tiles: { device: string; tile: Compute }[][];
+  private readonly made = new Map<string, number>();
+  private readonly lastRead = new Map<string, number>();
+
+  constructor(
+    private readonly program: Program<'imported'>,
+    private readonly cluster: Cluster,
+    private readonly sharings: readonly Sharing[],
+  ) {
+    this.costs = new CostModel(program);
+    this.tiles = sharings.map((sharing) =>
+      sharing.shares.map((share) => ({ device: share.device, tile: tileOf(program, sharing, share) })),
+    );
+    for (const [i, { operator }] of sharings.entries()) {
+      for (const output of operator.outputs) if (output) this.made.set(output.tensor, i);
+      for (const input of operator.inputs) if (input?.kind === 'value') this.lastRead.set(input.tensor, i);
+    }
+  }
+
+  seconds(): number {
+    const work = this.cluster.devices.map(({ name, speed }) => {
+      const own = this.tiles.flat().filter(({ device }) => device === name);
+      return own.reduce((sum, { tile }) => sum + this.costs.seconds(this.program, tile), 0) / speed;
+    });
+    const { links } = this.cluster;
+    const bandwidth = Math.min(...links.map((link) => link.bandwidth));
+    const latency = Math.max(0, ...links.map((link) => link.latency));
+    const exchanges = this.exchanges();
+    const moved = exchanges.reduce((sum, { bytes }) => sum + bytes, 0) / bandwidth;
+    const borders = this.borders(exchanges).reduce((sum, at) => sum + latency + this.borderSeconds(at), 0);
+    return Math.max(...work) + (exchanges.length > 0 ? moved : 0) + borders;
+  }
+
+  private exchanges(): Exchange[] {
+    const holdings = new Holdings(this.program, this.cluster.inputs);
+    for (const sharing of this.sharings) holdings.add(sharing);
+    return this.sharings.flatMap((sharing, read) =>
+      sharing.shares.flatMap((share) =>
+        readsOf(this.program, sharing, share).flatMap((value): Exchange[] => {
+          const bytes = holdings.missing(share.device, value);
+          return bytes > 0 ? [{ made: this.made.get(value.tensor) ?? -1, read, bytes }] : [];
+        }),
+      ),
+    );
+  }
+
+  /** The fewest positions such that every exchange has one between where it is made and where it is read. */
+  private borders(exchanges: readonly Exchange[]): number[] {
+    const borders: number[] = [];
+    for (const { made, read } of exchanges.toSorted((a, b) => a.read - b.read)) {
+      if ((borders.at(-1) ?? Number.NEGATIVE_INFINITY) <= made) borders.push(read);
+    }
+    return borders;
+  }
+
+  /** Of the slowest device: everything it made before the position and still needs crosses. */
+  private borderSeconds(at: number): number {
+    const alive = (value: Value | null): value is Value =>
+      value !== null && (this.lastRead.get(value.tensor) ?? -1) >= at;
+    const seconds = this.cluster.devices.map(({ name, speed }) => {
+      const made = this.tiles
+        .slice(0, at)
+        .flat()
+        .filter(({ device }) => device === name);
+      const crossing = made.flatMap(({ tile }) => tile.outputs.filter(alive));
+      return borderSeconds(crossing.reduce((sum, value) => sum + valueBytes(this.program, value), 0)) / speed;
+    });
+    return Math.max(...seconds);
+  }
+}
+
+/** Seconds of one inference, without overlap. */
+export const estimateSeconds = (program: Program<'imported'>, cluster: Cluster, sharings: readonly Sharing[]): number =>
+  new Estimator(program, cluster, sharings).seconds();
