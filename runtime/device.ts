@@ -1,7 +1,7 @@
 /** A device at work: runs its program once an inference, together with its peers. */
 import { Deadlines } from './deadlines.ts';
 import { ShardonnxError } from './error.ts';
-import { peerFailed, peerLost, stopped } from './failures.ts';
+import { notInputDevice, peerFailed, peerLost, stopped } from './failures.ts';
 import type { AbortFrame } from './frame.ts';
 import { InFlight } from './in-flight.ts';
 import { inference, type Parts } from './inference.ts';
@@ -123,9 +123,7 @@ class RunningDevice implements OpenDevice, TransportListener {
 
   async infer(inputs: Named): Promise<Named> {
     const { device, inputDevice, inputs: specs } = this.manifest;
-    if (device !== inputDevice) {
-      throw new ShardonnxError('not-input-device', `${device} does not hold the inputs, ${inputDevice} does`);
-    }
+    if (device !== inputDevice) throw notInputDevice(device, inputDevice);
     checkInputs(specs, inputs);
     this.#checkAble();
     while (!this.#inFlight.room) {
@@ -186,7 +184,9 @@ class RunningDevice implements OpenDevice, TransportListener {
   }
 
   lost(peer: string, error: ShardonnxError): void {
-    if (!this.#left.has(peer)) this.#fail(error);
+    if (this.#left.has(peer)) return;
+    this.#left.add(peer);
+    this.#fail(error);
   }
 
   #checkAble(): void {
@@ -253,7 +253,7 @@ class RunningDevice implements OpenDevice, TransportListener {
   #abort(frame: AbortFrame, except?: string): void {
     if (frame.inference !== null) this.#remember(frame.inference);
     for (const peer of this.#peers) {
-      if (peer !== except && peer !== frame.device) this.parts.transport.send(peer, frame);
+      if (peer !== except && peer !== frame.device && !this.#left.has(peer)) this.parts.transport.send(peer, frame);
     }
   }
 
@@ -289,12 +289,25 @@ class RunningDevice implements OpenDevice, TransportListener {
       // Its devices had their time; the peers are told all the same.
     }
     this.#results.end();
-    await Promise.allSettled(this.#active);
-    if (!this.#error) for (const peer of this.#peers) transport.send(peer, { kind: 'bye' });
+    await this.#quiet();
+    const here = this.#peers.filter((peer) => !this.#left.has(peer));
+    if (!this.#error) for (const peer of here) transport.send(peer, { kind: 'bye' });
     await transport.close();
     this.deadlines.clear();
     await Promise.allSettled(segments.map((segment) => segment.release()));
     if (this.#error) this.#rejectStopped(this.#error);
     else this.#resolveStopped();
+  }
+
+  /** Resolves when no program runs any more, or has had its time. */
+  async #quiet(): Promise<void> {
+    if (this.#active.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const wait = this.deadlines.add(resolve);
+      void Promise.allSettled(this.#active).then(() => {
+        this.deadlines.delete(wait);
+        resolve();
+      });
+    });
   }
 }

@@ -9,41 +9,40 @@ export async function driven(options: Omit<DeviceOptions, 'transport' | 'onFailu
   // Ctrl-C reaches the whole process group; the parent decides.
   process.on('SIGINT', () => {});
   process.on('disconnect', () => process.exit(1));
+  let device: OpenDevice | undefined;
+  let fail: (error: unknown) => void = () => {};
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failure.catch(() => {});
   try {
-    await drive(options, listen);
+    const transport = zeromqTransport({ listen, peers: askParent });
+    device = await openDevice({ ...options, transport, onFailure: (_, error) => fail(error) });
+    await drive(device, failure, fail);
   } catch (error) {
     await tell({ type: 'error', error: plainError(error) });
+    await device?.close();
     process.exitCode = 1;
   }
   process.removeAllListeners('disconnect');
   process.disconnect?.();
 }
 
-async function drive(options: Omit<DeviceOptions, 'transport' | 'onFailure'>, listen: string): Promise<void> {
-  const peers = new Promise<Readonly<Record<string, string>>>((resolve) => {
-    hear((message) => message.type === 'peers' && resolve(message.endpoints));
-  });
-  let fail: (error: unknown) => void = () => {};
-  const failure = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  failure.catch(() => {});
-  const transport = zeromqTransport({
-    listen,
-    peers: (endpoint) => {
-      void tell({ type: 'listening', endpoint });
-      return peers;
-    },
-  });
-  const device = await openDevice({ ...options, transport, onFailure: (_, error) => fail(error) });
+async function drive(device: OpenDevice, failure: Promise<never>, fail: (error: unknown) => void): Promise<void> {
   process.on('SIGTERM', () => void device.close());
-  hear((message) => {
-    void obey(device, message).catch(fail);
-  });
-  const { outputDevice, inputDevice } = device.manifest;
-  if (device.manifest.device === outputDevice && inputDevice !== outputDevice) void pass(device);
+  hear((message) => void obey(device, message).catch(fail));
+  const { device: name, inputDevice, outputDevice } = device.manifest;
+  if (name === outputDevice && name !== inputDevice) void pass(device);
   await tell({ type: 'ready' });
-  await Promise.race([device.stopped, failure]).finally(() => device.close());
+  await Promise.race([device.stopped, failure]);
+}
+
+/** The parent knows where all devices listen once each has said it. */
+function askParent(endpoint: string | null): Promise<Readonly<Record<string, string>>> {
+  return new Promise((resolve) => {
+    hear((message) => message.type === 'peers' && resolve(message.endpoints));
+    void tell({ type: 'listening', endpoint });
+  });
 }
 
 async function obey(device: OpenDevice, message: ToDevice): Promise<void> {

@@ -30,3 +30,8 @@ export const badFrame = (device: string, from: string, reason: string) =>
   });
 
 export const stopped = (device: string) => new ShardonnxError('stopped', `${device} was stopped`);
+
+export const notInputDevice = (device: string, inputDevice: string) =>
+  new ShardonnxError('not-input-device', `${device} does not hold the inputs, ${inputDevice} does`, {
+    hint: `give them to ${inputDevice}`,
+  });

@@ -24,7 +24,7 @@ export function refusal(
     return new ShardonnxError('protocol-mismatch', message, { hint: ONE_BUILD });
   }
   if (mine.build !== other.build) {
-    const message = `${mine.device} is of build ${short(mine.build)}, ${short(other.device)} of build ${short(other.build)}`;
+    const message = `${mine.device} is of build ${digest(mine.build)}, ${short(other.device)} of build ${digest(other.build)}`;
     return new ShardonnxError('build-mismatch', message, { hint: ONE_BUILD });
   }
   if (!expected.includes(other.device)) {
@@ -37,10 +37,12 @@ export function refusal(
 export const duplicatePeer = (mine: string, other: string) =>
   new ShardonnxError('duplicate-peer', `a second ${other} called ${mine}`, { hint: `run ${other} only once` });
 
+const digest = (build: string): string => short(build).slice(0, 12);
+
 const ONE_BUILD = 'give all devices their folders of one and the same build';
 
 /** What strangers say of themselves is not repeated at any length. */
-const short = (text: string): string => JSON.stringify(text.slice(0, 16)).slice(1, -1);
+const short = (text: string): string => JSON.stringify(text.slice(0, 64)).slice(1, -1);
 
 /** Which peers are still to come. */
 export class Joining {

@@ -42,7 +42,8 @@ export function inference(id: number, parts: Parts): Device {
       recorder.counters.bytesSent += byteLength(tensor);
       transport.send(to, { kind: 'tensor', inference: id, channel, tensor });
     },
-    receive: <D extends keyof DataOf>(from: string, channel: number) => mailbox.receive(id, from, channel) as Promise<Tensor<D>>,
+    receive: <D extends keyof DataOf>(from: string, channel: number) =>
+      mailbox.receive(id, from, channel) as Promise<Tensor<D>>,
   };
 }
 

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { type OpenDevice, openDevice } from './device.ts';
 import { driven } from './driven.ts';
 import { ShardonnxError } from './error.ts';
+import { notInputDevice } from './failures.ts';
 import { type Flags, help, parseFlags } from './flags.ts';
-import { checkInputs } from './inputs.ts';
+import { checkInputs, checkNames } from './inputs.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { readNpy, writeNpy } from './npy.ts';
 import type { Program, Tensor } from './program.ts';
@@ -40,6 +41,7 @@ async function run({ directory, program }: MainOptions, flags: Flags): Promise<v
   if (flags.ipc) return driven(common, flags.listen ?? 'tcp://127.0.0.1:*');
   const manifest = await readDeviceManifest(directory);
   if (flags.help) return console.log(help(manifest));
+  checkPeers(manifest, flags);
   const say: Say = (line) => (flags.json ? console.error : console.log)(`${manifest.device}: ${line}`);
   const inputs = await loadInputs(manifest, flags);
   let device: OpenDevice | undefined;
@@ -84,16 +86,27 @@ async function work(device: OpenDevice, inputs: Named | null, flags: Flags, say:
   if (flags.json) console.log(JSON.stringify({ ok: true, inferences: count, latencyMs: summary, ...stats }));
 }
 
-/** null on a device that holds none. @throws missing-input, unknown-input, input-shape, input-dtype, npy-invalid */
+/** @throws bad-flag */
+function checkPeers({ device, devices }: DeviceManifest, { peers }: Flags): void {
+  const wrong = Object.keys(peers).find((name) => name === device || !devices.includes(name));
+  if (wrong === undefined) return;
+  const others = devices.filter((name) => name !== device).join(', ');
+  throw new ShardonnxError('bad-flag', `--peer ${wrong}: the other devices of this build are ${others || 'none'}`);
+}
+
+/** null on a device that holds none. @throws not-input-device, missing-input, unknown-input, input-shape, input-dtype, npy-invalid */
 async function loadInputs(manifest: DeviceManifest, { inputs }: Flags): Promise<Named | null> {
-  const specs = new Map(manifest.inputs.map((spec) => [spec.name, spec]));
+  const { device, inputDevice, inputs: specs } = manifest;
+  const names = Object.keys(inputs);
+  if (device !== inputDevice && names.length === 0) return null;
+  if (device !== inputDevice) throw notInputDevice(device, inputDevice);
+  checkNames(specs, names);
   const tensors: Record<string, Tensor> = {};
-  for (const [i, [name, source]] of Object.entries(inputs).entries()) {
-    const spec = specs.get(name);
-    tensors[name] = source === 'random' && spec ? randomTensor(spec, i + 1) : await readNpy(source);
+  for (const [i, spec] of specs.entries()) {
+    const source = inputs[spec.name] ?? '';
+    tensors[spec.name] = source === 'random' ? randomTensor(spec, i + 1) : await readNpy(source);
   }
-  if (manifest.device !== manifest.inputDevice && Object.keys(tensors).length === 0) return null;
-  checkInputs(manifest.inputs, tensors);
+  checkInputs(specs, tensors);
   return tensors;
 }
 
@@ -116,6 +129,8 @@ function onSignal(stop: () => void): void {
   process.on('SIGTERM', handle);
 }
 
+/** A device that serves goes on after an inference that failed. */
 function onFailure(inference: number, error: unknown): void {
+  process.exitCode = 1;
   if (error instanceof ShardonnxError) console.error(`inference ${inference}: ${error.format()}`);
 }

@@ -16,7 +16,8 @@ export class Member {
   readonly gone: Promise<void>;
   readonly #process: ChildProcess;
   readonly #failures: Failures;
-  readonly #waiting = new Map<FromDevice['type'], (message: FromDevice) => void>();
+  /** In the order of asking. */
+  readonly #waiting: { readonly type: FromDevice['type']; readonly take: (message: FromDevice) => void }[] = [];
   #stderr = '';
   #ended = false;
 
@@ -50,10 +51,11 @@ export class Member {
   next<Type extends FromDevice['type']>(type: Type, within: number): Promise<Message<Type>> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(deviceSilent(this.device, within)), within * 1000);
-      this.#waiting.set(type, (message) => {
+      const take = (message: FromDevice) => {
         clearTimeout(timer);
         if (isOfType(message, type)) resolve(message);
-      });
+      };
+      this.#waiting.push({ type, take });
       this.gone.then(() => clearTimeout(timer));
     });
   }
@@ -73,9 +75,8 @@ export class Member {
       this.#ended = true;
       return;
     }
-    const waiter = this.#waiting.get(message.type);
-    this.#waiting.delete(message.type);
-    waiter?.(message);
+    const at = this.#waiting.findIndex(({ type }) => type === message.type);
+    if (at >= 0) this.#waiting.splice(at, 1)[0]?.take(message);
   }
 
   #end(how: string): void {

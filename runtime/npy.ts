@@ -1,6 +1,6 @@
 /** NumPy's .npy files (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), little-endian, C order. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { bytesPerElement, type NumericDType } from './dtype.ts';
+import { bytesPerElement, dtypes, type NumericDType } from './dtype.ts';
 import { ShardonnxError } from './error.ts';
 import type { Tensor } from './program.ts';
 import { bytesOf, elements, tensorOver } from './tensor.ts';
@@ -19,9 +19,7 @@ const DESCR: Readonly<Record<NumericDType, string>> = {
   uint64: '<u8',
   bool: '|b1',
 };
-const DTYPE: ReadonlyMap<string, NumericDType> = new Map(
-  Object.entries(DESCR).map(([dtype, descr]) => [descr, dtype as NumericDType]),
-);
+const DTYPE = new Map(dtypes.filter((dtype) => dtype !== 'string').map((dtype) => [DESCR[dtype], dtype]));
 const MAGIC = '\x93NUMPY';
 
 /** @throws npy-invalid, npy-unsupported */

@@ -68,9 +68,9 @@ function fits(specs: readonly TensorSpec[], values: readonly Ort.InferenceSessio
  * onnxruntime's defaults for a device of one segment. With many sessions in a process, measured on 20 chained 3×3
  * convolutions of 64 channels:
  * - Every session keeps its own arena: without, 112×112 maps took 230 MB instead of 405 MB and 105 ms instead of 112 ms.
- * - Every session's thread pool goes on spinning after its run and starves the next one's: without spinning, 2 threads took
- *   7.5 ms, less than one thread's 9.7 ms; with it, 15 ms and far more where other processes want the cores too
- *   (`session.force_spinning_stop` helped only in part).
+ * - Every session's thread pool goes on spinning after its run and starves the next one's: with 2 threads, 78 ms, without
+ *   spinning 5.4 ms, and 7.6 ms where other processes want the cores too. `session.force_spinning_stop` gives 5.1 ms, but
+ *   50 ms where others do. Inside one session of 20 convolutions spinning made no difference that could be told.
  */
 function sessionOptions(threads: number | null, segments: number): Ort.InferenceSession.SessionOptions {
   const common = { logSeverityLevel: 3, ...(threads !== null && { intraOpNumThreads: threads }) } as const;

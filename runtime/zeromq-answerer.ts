@@ -10,6 +10,7 @@ import {
   dispatch,
   GRACE,
   hello,
+  isEndpoint,
   LINGER,
   type Parts,
   reject,
@@ -42,6 +43,7 @@ export class Answerer {
 
   /** @throws port-in-use, bad-endpoint */
   static async listen(wire: Wire, endpoint: string): Promise<Answerer> {
+    if (!isEndpoint(endpoint)) throw cannotListen(wire.manifest.device, endpoint, undefined);
     const { Router } = zeromq();
     const socket = new Router({ ...socketOptions(wire, endpoint), mandatory: true });
     try {

@@ -10,6 +10,7 @@ import {
   dispatch,
   GRACE,
   hello,
+  isEndpoint,
   LINGER,
   type Parts,
   reject,
@@ -30,6 +31,7 @@ export class Caller {
     private readonly peer: string,
     endpoint: string,
   ) {
+    if (!isEndpoint(endpoint) || endpoint.endsWith('*')) throw badEndpoint(peer, endpoint, undefined);
     const { Dealer } = zeromq();
     // Unique, and not the name: ROUTER silently ignores a second peer of the same id, which could then not be told why.
     const routingId = `${wire.manifest.device.slice(0, 100)}/${randomUUID()}`;
@@ -44,17 +46,23 @@ export class Caller {
     }
   }
 
+  /** Goes nowhere as long as the two have not shaken hands. */
   send(parts: Parts): void {
-    // With sendTimeout 0 and no high-water mark a DEALER that was connected once takes everything.
-    if (!this.#closed) void this.#socket.send([...parts]);
+    if (this.#joined) this.#send(parts);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#verdict);
-    this.#socket.linger = LINGER;
+    // There is no use in waiting for a peer that is gone.
+    this.#socket.linger = this.#verdict ? 0 : LINGER;
     this.#socket.close();
+  }
+
+  #send(parts: Parts): void {
+    // With sendTimeout 0 and no high-water mark a DEALER that was connected once takes everything.
+    if (!this.#closed) void this.#socket.send([...parts]);
   }
 
   async #read(): Promise<void> {
@@ -78,7 +86,7 @@ export class Caller {
     } else if (frame.kind === 'hello') {
       const error = refusal(manifest, frame, [this.peer]);
       if (error) {
-        this.send(reject(error));
+        this.#send(reject(error));
         joining.fail(error);
         return;
       }
@@ -92,7 +100,7 @@ export class Caller {
   async #watch(): Promise<void> {
     for await (const { type } of this.#socket.events) {
       if (this.#closed) continue;
-      if (type === 'handshake' && !this.#joined) this.send(hello(this.wire));
+      if (type === 'handshake' && !this.#joined) this.#send(hello(this.wire));
       if (type === 'disconnect' && this.#joined) this.#broke();
       if (type.startsWith('handshake:error')) this.wire.counters.framesDropped++;
     }

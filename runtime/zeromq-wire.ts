@@ -42,6 +42,12 @@ export function socketOptions({ manifest, timeouts }: TransportSetup, endpoint: 
   };
 }
 
+/** Checked here: ZeroMQ takes port 99999 for 34463. Port `*` is for listening only. */
+export function isEndpoint(text: string): boolean {
+  const port = /^tcp:\/\/[^/]+:(\d+|\*)$/.exec(text)?.[1];
+  return port === '*' || (port !== undefined && Number(port) >= 1 && Number(port) <= 65535);
+}
+
 /** Bytes; a peer that sends more is cut off. -1 (no limit) where a channel's size is only known when it comes. */
 function largestMessage({ channels }: DeviceManifest): number {
   let largest = 1 << 20;

@@ -1,13 +1,13 @@
 /** `shardonnx compile`. */
 import { readFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { loadCluster } from '../cluster/cluster.ts';
 import { formatBytes } from '../cluster/units.ts';
 import { compile } from '../compile.ts';
 import { CompileError } from '../error.ts';
 import { parsePlan } from '../planning/plan.ts';
 import { policies, policyUsage } from '../planning/policies/index.ts';
-import { dimensions, repeatable } from './flags.ts';
+import { dimensions, dimOption, repeatable } from './flags.ts';
 import { loadPass } from './load-pass.ts';
 import { notice, type OutputOptions, printResult, progress } from './output.ts';
 import { table } from './table.ts';
@@ -84,11 +84,11 @@ export const addCompile = (program: Command): void => {
     .argument('<model>', 'ONNX file')
     .requiredOption('-c, --cluster <file>', 'cluster file (YAML or JSON)')
     .requiredOption('-o, --output <folder>', 'build folder; replaced if it is an earlier build')
-    .option('--plan <file>', 'plan file (JSON)')
+    .addOption(new Option('--plan <file>', 'plan file (JSON)').conflicts('policy'))
     .option('--policy <policy>', `make the plan: ${policies.map(policyUsage).join(', ')} (default: spatial)`)
-    .option('--pass <file>', 'run a pass of yours after the stage it names (repeatable)', repeatable, [])
+    .addOption(repeatable('--pass <file>', 'run a pass of yours after the stage it names'))
     .option('--dump <folder>', 'write the program of every stage there')
-    .option('--dim <name=size>', 'size of a free dimension, e.g. batch=1 or x:2=640 (repeatable)', repeatable, [])
+    .addOption(dimOption())
     .option('--json', 'print one JSON object')
     .action(run);
 };

@@ -2,8 +2,11 @@
 import { Option } from 'commander';
 import { CompileError } from '../error.ts';
 
-/** Collects a flag given several times. */
-export const repeatable = (value: string, earlier: readonly string[]): string[] => [...earlier, value];
+/** A flag that may be given several times. */
+export const repeatable = (flags: string, description: string, standard = 'none'): Option =>
+  new Option(flags, `${description} (repeatable)`)
+    .argParser((value: string, earlier: readonly string[]) => [...earlier, value])
+    .default([], standard);
 
 const flagError = (message: string, hint: string) => new CompileError('flag', message, { hint });
 
@@ -17,6 +20,11 @@ export function dimensions(texts: readonly string[]): Record<string, number> {
     }),
   );
 }
+
+export const dimOption = (): Option =>
+  repeatable('--dim <name=size>', 'size of a free dimension, e.g. batch=1 or x:2=640');
+export const inputOption = (): Option =>
+  repeatable('-i, --input <file>', 'FILE or NAME=FILE (.npy, .png, .pb), or random', 'random');
 
 /** A positive number, for commander. @throws flag */
 export const positive =

@@ -1,13 +1,13 @@
 /** `shardonnx inspect`: operators, shapes, how each may be cut, and where the model can be cut between layers. */
 import type { Command } from 'commander';
 import { formatBytes } from '../cluster/units.ts';
-import { type Compute, isKnown, type Program, tensorOf, wholeValue } from '../ir/program.ts';
+import { type Compute, isKnown, type Program, reads, tensorOf, wholeValue } from '../ir/program.ts';
 import { formatName } from '../ir/text.ts';
 import { importModel } from '../onnx/import.ts';
 import { type Cut, isWhole, type Whole } from '../operators/rule.ts';
 import { valueBytes } from '../planning/cost.ts';
 import { cutsOf } from '../planning/cuts.ts';
-import { dimensions, repeatable } from './flags.ts';
+import { dimensions, dimOption } from './flags.ts';
 import { notice, type OutputOptions, printResult } from './output.ts';
 import { table } from './table.ts';
 
@@ -32,17 +32,19 @@ interface Row {
   readonly cutBytes: number;
 }
 
+/** Without the letter of dimensions of size 1. */
 const letters = (cut: Cut | Whole, kinds: readonly string[]): string[] =>
   isWhole(cut)
     ? []
-    : Object.entries(cut.letters).flatMap(([letter, { kind }]) => (kinds.includes(kind) ? [letter] : []));
+    : Object.entries(cut.letters).flatMap(([letter, { kind }]) =>
+        letter !== '1' && kinds.includes(kind) ? [letter] : [],
+      );
 
 /** Bytes that cross before each operator: everything made before it and read by it or later. */
 function crossings(program: Program<'imported'>, operators: readonly Compute[]): number[] {
   const last = new Map<string, number>(program.outputs.map((name) => [name, operators.length]));
   for (const [i, operator] of operators.entries()) {
-    for (const input of operator.inputs)
-      if (input?.kind === 'value') last.set(input.tensor, Math.max(i, last.get(input.tensor) ?? 0));
+    for (const { tensor } of reads(operator)) last.set(tensor, Math.max(i, last.get(tensor) ?? 0));
   }
   const bytes = (name: string) => valueBytes(program, wholeValue(tensorOf(program, name)));
   const alive = new Map(program.inputs.map((name) => [name, bytes(name)]));
@@ -132,7 +134,7 @@ export const addInspect = (program: Command): void => {
     .command('inspect')
     .description('list operators, shapes, local axes and cut points of a model')
     .argument('<model>', 'ONNX file')
-    .option('--dim <name=size>', 'size of a free dimension, e.g. batch=1 or x:2=640 (repeatable)', repeatable, [])
+    .addOption(dimOption())
     .option('--json', 'print one JSON object')
     .action(run);
 };

@@ -6,8 +6,9 @@ import { extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { z } from 'zod';
+import { ShardonnxError } from '../../runtime/error.ts';
 import { CompileError } from '../error.ts';
-import { stages } from '../ir/program.ts';
+import { type Program, stages } from '../ir/program.ts';
 import type { UserPass } from '../pass.ts';
 
 /** This package's own entry, whichever way it runs: the user's `shardonnx` must be the one that is compiling. */
@@ -26,12 +27,38 @@ const shape = z.object({
   run: z.custom<UserPass['run']>((value) => typeof value === 'function', 'a function'),
 });
 
+const returned = z.object({ stage: z.enum(stages), tensors: z.instanceof(Map), operators: z.array(z.object()) });
+
 const passError = (file: string, message: string, cause?: unknown) =>
   new CompileError('pass', message, {
     at: [`--pass ${file}`],
     hint: 'export default definePass({ name, stage, run }); the README has a complete example',
     cause,
   });
+
+/** The pass, with the file named in what goes wrong inside it. @throws pass */
+function guarded(file: string, pass: UserPass): UserPass {
+  const run = (...given: Parameters<UserPass['run']>): Program => {
+    let result: unknown;
+    try {
+      // The type of `run` is a union over stages: which of them it is, `compile` has seen to.
+      result = (pass.run as (...given: unknown[]) => unknown)(...given);
+    } catch (cause) {
+      if (cause instanceof ShardonnxError) throw cause;
+      throw passError(file, `${pass.name} threw: ${cause instanceof Error ? cause.message : cause}`, cause);
+    }
+    const parsed = returned.safeParse(result);
+    if (!parsed.success) {
+      const what = result instanceof Promise ? 'a promise; it must not be async' : 'no program';
+      throw passError(file, `${pass.name} returned ${what}`);
+    }
+    if (parsed.data.stage !== pass.to) {
+      throw passError(file, `${pass.name} returned a program of stage ${parsed.data.stage}, ${pass.to} is expected`);
+    }
+    return result as Program;
+  };
+  return { ...pass, run } as UserPass;
+}
 
 /** @throws pass */
 export async function loadPass(file: string): Promise<UserPass> {
@@ -55,7 +82,7 @@ export async function loadPass(file: string): Promise<UserPass> {
     const parsed = shape.safeParse(pass);
     if (!parsed.success) throw passError(file, 'its default export is no pass');
     if (parsed.data.from !== parsed.data.to) throw passError(file, 'it must leave the program in the stage it takes');
-    return parsed.data as UserPass;
+    return guarded(file, parsed.data as UserPass);
   } catch (cause) {
     if (cause instanceof CompileError) throw cause;
     throw passError(file, cause instanceof Error ? cause.message.split('\n')[0]! : String(cause), cause);

@@ -15,16 +15,24 @@ export const notice = (message: string): void => {
   process.stderr.write(`note: ${message}\n`);
 };
 
+/** What the operating system refuses (no such folder, no permission, disk full) is for the user to mend. */
+function fileSystemError(error: unknown): ShardonnxError | undefined {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return undefined;
+  const hint = 'check that the path exists, that it may be written, and that there is room';
+  return new ShardonnxError('file-system', error.message, { hint, cause: error });
+}
+
 /** Prints what a user can mend and sets the exit status; anything else is our bug and is thrown on. */
 export function reportError(error: unknown, { json }: OutputOptions): void {
-  if (!(error instanceof ShardonnxError)) throw error;
+  const shown = error instanceof ShardonnxError ? error : fileSystemError(error);
+  if (!shown) throw error;
   process.exitCode = 1;
-  const { at = [], hint } = error.details;
-  if (json)
-    process.stdout.write(
-      `${JSON.stringify({ ok: false, error: { code: error.code, message: error.message, at, hint } })}\n`,
-    );
-  process.stderr.write(`${error.format()}\n`);
+  const { at = [], hint } = shown.details;
+  if (json) {
+    const data = { ok: false, error: { code: shown.code, message: shown.message, at, hint } };
+    process.stdout.write(`${JSON.stringify(data)}\n`);
+  }
+  process.stderr.write(`${shown.format()}\n`);
 }
 
 /** Work that takes longer than this gets a progress bar. */

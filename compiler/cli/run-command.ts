@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { openBundle, type Tensor, writeNpy } from '../../runtime/index.ts';
 import { formatBytes } from '../cluster/units.ts';
-import { positive, positiveInteger, repeatable, transportOption } from './flags.ts';
+import { inputOption, positive, positiveInteger, transportOption } from './flags.ts';
 import { readInputs } from './inputs.ts';
 import { type OutputOptions, printResult, progress } from './output.ts';
 import { compareWithReference, formatComparison } from './reference.ts';
@@ -78,7 +78,7 @@ export const addRun = (program: Command): void => {
     .command('run')
     .description('run a build on this machine, one process a device')
     .argument('<build>', 'build folder')
-    .option('-i, --input <file>', 'FILE or NAME=FILE (.npy, .png, .pb), or random (default)', repeatable, [])
+    .addOption(inputOption())
     .option('-n, --repeat <count>', 'inferences', positiveInteger('--repeat'), 1)
     .addOption(transportOption('tcp'))
     .option('--verify <model>', 'compare the outputs with onnxruntime on this ONNX file')

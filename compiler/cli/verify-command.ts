@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { openBundle } from '../../runtime/index.ts';
 import { type Comparison, tolerance } from '../compare.ts';
-import { positive, repeatable, transportOption } from './flags.ts';
+import { inputOption, positive, transportOption } from './flags.ts';
 import { readInputs } from './inputs.ts';
 import { type OutputOptions, printResult } from './output.ts';
 import { compareWithReference, formatComparison } from './reference.ts';
@@ -49,7 +49,7 @@ export const addVerify = (program: Command): void => {
     .description("compare a build's outputs with onnxruntime's")
     .argument('<build>', 'build folder')
     .argument('<model>', 'the ONNX file it was compiled from')
-    .option('-i, --input <file>', 'FILE or NAME=FILE (.npy, .png, .pb), or random (default)', repeatable, [])
+    .addOption(inputOption())
     .addOption(transportOption('memory'))
     .option('--rtol <number>', 'of each expected element', positive('--rtol'), tolerance.rtol)
     .option('--atol <number>', "of each output's largest magnitude", positive('--atol'), tolerance.atol)

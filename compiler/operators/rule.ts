@@ -46,6 +46,8 @@ export interface Cut {
   readonly letters: Readonly<Record<string, Letter>>;
   /** The letter of each dimension of each output; null for an omitted output. */
   readonly outputs: readonly (readonly string[] | null)[];
+  /** Where an output's span is not the letter's span itself; never for the first output. */
+  readonly makes?: Readonly<Record<string, WindowMap>>;
   /** How partials are combined; set if any letter is `reduce`. */
   readonly combine?: Combine;
   /** @param spans one for every letter; not empty */
@@ -83,8 +85,12 @@ export type Family = Readonly<Record<string, Rule>>;
 
 export const isWhole = (cut: object): cut is Whole => 'whole' in cut;
 
-/** How a letter's span maps to a span of input number `input`, in a dimension that has the letter. */
-export type WindowMap = (span: Span, input: number) => Span;
+/** How a letter's span maps to a span of operand number `operand`, in a dimension that has the letter. */
+export type WindowMap = (span: Span, operand: number) => Span;
+
+/** The region of output `index` that spans say. */
+export const outputRegion = (cut: Pick<Cut, 'outputs' | 'makes'>, index: number, spans: Spans): Region =>
+  cut.outputs[index]!.map((letter) => cut.makes?.[letter]?.(spans[letter]!, index) ?? spans[letter]!);
 
 export interface LetterSpec {
   /**
@@ -100,6 +106,8 @@ export interface LetterSpec {
   readonly whole?: Readonly<Record<string, string>>;
   /** Where an input's span is not the letter's span itself. */
   readonly windows?: Readonly<Record<string, WindowMap>>;
+  /** Where an output's span is not the letter's span itself: the heads of a key cache under those of the queries. */
+  readonly makes?: Readonly<Record<string, WindowMap>>;
   readonly steps?: Readonly<Record<string, number>>;
   readonly combine?: Combine;
   /** Changes the tile that the letters alone give: attributes, constants, inputs that only the first partial reads. */
@@ -111,7 +119,7 @@ export interface LettersTile {
   readonly inputs: readonly (Region | null)[];
 }
 
-/** Letters and their sizes; an output's letter has the output's extent, another the longest of the inputs' (the others are broadcast). */
+/** Letters and their sizes: the extent in the first output that has the letter, else the longest of the inputs' (the others are broadcast). */
 function learnLetters(node: Node, spec: LetterSpec): Record<string, Letter> {
   const letters: Record<string, Letter> = {};
   const learn = (texts: readonly (string | null)[], operands: readonly (Operand | null)[]) => {
@@ -124,7 +132,7 @@ function learnLetters(node: Node, spec: LetterSpec): Record<string, Letter> {
     }
     for (const [letter, size] of Object.entries(sizes)) letters[letter] ??= letterOf(spec, letter, size);
   };
-  learn(spec.outputs, node.outputs);
+  for (const [i, text] of spec.outputs.entries()) learn([text], [node.outputs[i]!]);
   learn(spec.inputs, node.inputs);
   return letters;
 }
@@ -156,6 +164,7 @@ export function byLetters(node: Node, spec: LetterSpec): Cut {
     letters,
     outputs: spec.outputs.map((text) => (text === null ? null : [...text])),
     ...(spec.combine ? { combine: spec.combine } : {}),
+    ...(spec.makes ? { makes: spec.makes } : {}),
     tile(spans) {
       const tile = { inputs: spec.inputs.map((_, i) => regionRead(i, spans)) };
       return spec.adjust ? spec.adjust(tile, spans) : tile;

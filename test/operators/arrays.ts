@@ -1,34 +1,8 @@
-/** Dense arrays for the proofs: random ones, parts of them, and comparison. */
+/** Parts of dense arrays, and comparison. */
 import type { Combine } from '../../compiler/ir/program.ts';
 import { count, length, type Region } from '../../compiler/ir/region.ts';
-import { arrayOver, bytesPerElement, type NumericArray, type NumericDType } from '../../runtime/dtype.ts';
-
-export interface Dense {
-  readonly dtype: NumericDType;
-  readonly shape: readonly number[];
-  readonly data: NumericArray;
-}
-
-export const isBig = (dtype: NumericDType): boolean => dtype === 'int64' || dtype === 'uint64';
-export const elements = (shape: readonly number[]): number => shape.reduce((all, size) => all * size, 1);
-
-export function dense(dtype: NumericDType, shape: readonly number[], values: (index: number) => number): Dense {
-  const data = arrayOver(dtype, new Uint8Array(elements(shape) * bytesPerElement(dtype)));
-  for (let i = 0; i < data.length; i++) data[i] = isBig(dtype) ? BigInt(values(i)) : values(i);
-  return { dtype, shape, data };
-}
-
-/** A small seeded generator of numbers in [0, 1) (mulberry32). */
-export function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { type Dense, elements } from '../../compiler/operators/examples/dense.ts';
+import { arrayOver, bytesPerElement, type NumericDType } from '../../runtime/dtype.ts';
 
 /** Calls `visit` with the flat index, in an array of this shape, of every element of the region, in row-major order. */
 function visitRegion(shape: readonly number[], region: Region, visit: (index: number) => void): void {
@@ -48,17 +22,6 @@ export function part(array: Dense, region: Region): Dense {
     data[next++] = array.data[index]!;
   });
   return { dtype: array.dtype, shape: region.map(length), data };
-}
-
-export const numbers = (array: Dense): number[] => {
-  const values = Array.from<number | bigint, number>(array.data, Number);
-  return array.dtype === 'float16' ? values.map(halfToNumber) : values;
-};
-
-function halfToNumber(bits: number): number {
-  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 export const combined: Readonly<Record<Combine, (a: number, b: number) => number>> = {

@@ -1,5 +1,5 @@
 /** Proof of split rules by brute force: an operator run whole on onnxruntime against the same operator run tile by tile. */
-import type { Attribute, Attributes, Literal } from '../../compiler/ir/program.ts';
+import type { Literal } from '../../compiler/ir/program.ts';
 import {
   count,
   equalRegions,
@@ -9,67 +9,20 @@ import {
   type Span,
   wholeRegion,
 } from '../../compiler/ir/region.ts';
+import { type Dense, dense, elements, generator, numbers } from '../../compiler/operators/examples/dense.ts';
+import type { Case } from '../../compiler/operators/examples/example.ts';
 import {
-  type Cut,
-  cutOf,
-  isWhole,
-  type Node,
-  type Operand,
-  type Spans,
-  type Tile,
-} from '../../compiler/operators/index.ts';
-import type { NumericDType } from '../../runtime/dtype.ts';
-import {
-  combined,
-  type Dense,
-  dense,
-  elements,
-  firstDifference,
-  generator,
-  largestOf,
-  numbers,
-  part,
-} from './arrays.ts';
-import { type Fed, forget, type OneNode, run } from './one-node.ts';
+  type Fed,
+  forget,
+  type OneNode,
+  run,
+  runWhole,
+  type WholeRun,
+} from '../../compiler/operators/examples/one-node.ts';
+import { type Cut, cutOf, isWhole, outputRegion, type Spans, type Tile } from '../../compiler/operators/index.ts';
+import { combined, firstDifference, largestOf, part } from './arrays.ts';
 
-/** An input: random unless values are given; `constant`: known when compiling. */
-export interface Input {
-  readonly dtype: NumericDType;
-  readonly shape: readonly number[];
-  readonly values?: readonly number[];
-  /** Bounds of random values, `[low, high)`. */
-  readonly range?: readonly [number, number];
-  readonly constant?: boolean;
-}
-
-export interface Case {
-  readonly type: string;
-  readonly domain?: string;
-  readonly opset?: number;
-  readonly attributes?: Attributes;
-  readonly inputs: readonly (Input | null)[];
-  /** Which outputs are used; the first only unless said. */
-  readonly outputs?: readonly boolean[];
-  readonly seed?: number;
-}
-
-export const f32 = (...shape: number[]): Input => ({ dtype: 'float32', shape });
-export const int = (value: number): Attribute => ({ kind: 'int', value });
-export const ints = (...value: number[]): Attribute => ({ kind: 'ints', value });
-export const float = (value: number): Attribute => ({ kind: 'float', value });
-export const text = (value: string): Attribute => ({ kind: 'string', value });
-export const longs = (...values: number[]): Input => ({
-  dtype: 'int64',
-  shape: [values.length],
-  values,
-  constant: true,
-});
-export const floats = (...values: number[]): Input => ({
-  dtype: 'float32',
-  shape: [values.length],
-  values,
-  constant: true,
-});
+export * from '../../compiler/operators/examples/example.ts';
 
 /** What was proven; a proof of nothing shows here. */
 export interface Proof {
@@ -77,52 +30,6 @@ export interface Proof {
   /** The letters that were really cut, sorted. */
   readonly letters: string;
   readonly tiles: number;
-}
-
-const DEFAULT_RANGE: Partial<Record<NumericDType, readonly [number, number]>> = { bool: [0, 2], float32: [-1.5, 1.5] };
-
-function fill(input: Input, random: () => number): Dense {
-  const [low, high] = input.range ?? DEFAULT_RANGE[input.dtype] ?? [input.dtype.startsWith('u') ? 0 : -9, 10];
-  const draw = () => low + random() * (high - low);
-  const value = input.dtype.startsWith('float') ? draw : () => Math.floor(draw());
-  return dense(input.dtype, input.shape, (i) => input.values?.[i] ?? value());
-}
-
-interface Whole {
-  readonly made: OneNode;
-  readonly node: Node;
-  readonly outputs: readonly (Dense | null)[];
-}
-
-/** Runs the operator whole and describes it as a rule sees it. */
-async function runWhole(given: Case): Promise<Whole> {
-  const random = generator(given.seed ?? 1);
-  const inputs = given.inputs.map(
-    (input): Fed => input && { array: fill(input, random), constant: input.constant ?? false },
-  );
-  const made: OneNode = {
-    type: given.type,
-    domain: given.domain ?? '',
-    opset: given.opset ?? 17,
-    attributes: given.attributes ?? {},
-    inputs,
-    outputs: given.outputs ?? [true],
-  };
-  const outputs = await run(made);
-  const operand = (array: Dense, name: string, constant: boolean): Operand => ({
-    tensor: { name, dtype: array.dtype, shape: array.shape, role: 'inner' },
-    shape: array.shape,
-    ...(constant ? { constant: numbers(array) } : {}),
-  });
-  const node: Node = {
-    name: 'node',
-    type: made.type,
-    opset: made.opset,
-    attributes: made.attributes,
-    inputs: inputs.map((input, i) => input && operand(input.array, `x${i}`, input.constant)),
-    outputs: outputs.map((output, i) => output && operand(output, `y${i}`, false)),
-  };
-  return { made, node, outputs };
 }
 
 /** Cut points for a letter, as spans: every one legal. */
@@ -182,7 +89,7 @@ const literal = ({ dtype, shape, data }: Literal): Dense => dense(dtype, shape, 
 const isLiteral = (input: Region | Literal): input is Literal => 'kind' in input;
 
 /** The operator on a tile: parts of the inputs, literals as constants. */
-function tileNode({ made }: Whole, tile: Tile): OneNode {
+function tileNode({ made }: WholeRun, tile: Tile): OneNode {
   if (tile.inputs.length > made.inputs.length && made.inputs.length > 0) {
     const extra = tile.inputs.slice(made.inputs.length);
     if (extra.some((input) => input !== null && !isLiteral(input))) throw new Error('reads an input that is not there');
@@ -204,12 +111,12 @@ function tileNode({ made }: Whole, tile: Tile): OneNode {
 }
 
 /** The outputs of a tile: cropped and scaled, and of the shape that the letters say. */
-async function runTile(of: Whole, cut: Cut, spans: Spans): Promise<{ region: Region; values: number[] }[]> {
+async function runTile(of: WholeRun, cut: Cut, spans: Spans): Promise<{ region: Region; values: number[] }[]> {
   const tile = cut.tile(spans);
   const outputs = await run(tileNode(of, tile));
   return outputs.flatMap((output, i) => {
     if (!output) return [];
-    const region = cut.outputs[i]!.map((letter) => spans[letter]!);
+    const region = outputRegion(cut, i, spans);
     const cropped = i === 0 && tile.crop ? part(output, tile.crop) : output;
     if (!equalRegions(wholeRegion(cropped.shape), wholeRegion(lengths(region)))) {
       throw new Error(`output ${i} has shape [${cropped.shape}] for ${JSON.stringify(region)}`);
@@ -220,7 +127,7 @@ async function runTile(of: Whole, cut: Cut, spans: Spans): Promise<{ region: Reg
 }
 
 /** Runs one tiling and compares it, partials combined, with the whole. */
-async function proveTiling(of: Whole, cut: Cut, tiling: readonly Spans[]): Promise<void> {
+async function proveTiling(of: WholeRun, cut: Cut, tiling: readonly Spans[]): Promise<void> {
   const parts = new Map<string, { output: number; region: Region; values: number[] }>();
   const largest = of.outputs.map((output) => (output ? largestOf(numbers(output)) : 0));
   for (const spans of tiling) {
@@ -285,15 +192,16 @@ export async function wholeReason(given: Case): Promise<string> {
 }
 
 /** What must hold for every cut, whatever it computes. */
-function check(cut: Cut, of: Whole): void {
+function check(cut: Cut, of: WholeRun): void {
   for (const [letter, { kind, size, reason }] of Object.entries(cut.letters)) {
     if ((kind === 'whole') !== (reason !== undefined))
       throw new Error(`letter ${letter} is ${kind}, reason: ${reason}`);
     if (kind === 'reduce' && !cut.combine) throw new Error(`letter ${letter} is reduced but nothing combines it`);
     if (!(size > 0)) throw new Error(`letter ${letter} has size ${size}`);
   }
+  const all = Object.fromEntries(Object.entries(cut.letters).map(([l, { size }]): [string, Span] => [l, [0, size]]));
   for (const [i, output] of of.outputs.entries()) {
-    const sizes = cut.outputs[i]?.map((letter) => cut.letters[letter]!.size) ?? null;
+    const sizes = cut.outputs[i] ? lengths(outputRegion(cut, i, all)) : null;
     if (`${sizes}` !== `${output?.shape ?? null}`) throw new Error(`output ${i} has letters for [${sizes}]`);
   }
 }

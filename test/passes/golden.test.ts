@@ -1,5 +1,5 @@
 /** fixtures/cases: the program of every stage, the plan and each device's program.ts as they are kept; they type-check and run. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -81,10 +81,11 @@ for (const name of names) {
         const { outputs } = await bundle.infer(inputs);
         assertEqualOutputs(outputs, await reference(file, inputs));
       }
-      const stats = Object.values(await bundle.stats());
-      assert.ok(
-        stats.every(({ bytesSent, bytesReceived }) => bytesSent + bytesReceived > 0),
-        'every device takes part',
+      const stats = Object.entries(await bundle.stats());
+      const idle = stats.filter(([, { bytesSent, bytesReceived }]) => bytesSent + bytesReceived === 0);
+      assert.equal(
+        idle.map(([device]) => device),
+        name === 'layer-cut' ? ['spare'] : [],
       );
     } finally {
       await bundle.close();
@@ -107,7 +108,6 @@ test('the type check sees a wrong program', async () => {
   const { output } = builds.get(names[0]!)!;
   const [device] = (await readdir(output, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   const file = join(output, device!.name, 'program.ts');
-  const { writeFile } = await import('node:fs/promises');
   const source = await readFile(file, 'utf8');
   await writeFile(
     file,

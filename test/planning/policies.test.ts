@@ -11,6 +11,7 @@ import { models } from '../../fixtures/models.ts';
 import { importBuilt } from '../support/built.ts';
 import { errorOf } from '../support/error.ts';
 import { clusterOf, imported, lowered, type ModelName } from '../support/imported.ts';
+import { replay } from '../support/replay.ts';
 
 const test = suite('policies');
 const two = clusterOf({ a: 1, b: 3 });
@@ -95,6 +96,7 @@ test('spatial: plans are legal whatever the speeds, for every model', async () =
     const program = await imported(name);
     for (const cluster of clusters) {
       const { schedule } = lowered(program, { cluster, plan: makePlan(program, cluster, 'spatial') });
+      replay(schedule);
       const working = schedule.devices.filter(({ steps }) => steps.some(({ kind }) => kind === 'segment'));
       assert.is(working.length, cluster.devices.length, `${name} on ${cluster.devices.length}`);
     }

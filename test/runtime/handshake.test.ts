@@ -6,17 +6,18 @@ import { PROTOCOL } from '../../runtime/frame.ts';
 import { memoryTransport } from '../../runtime/memory-transport.ts';
 import { zeromqTransport } from '../../runtime/zeromq-transport.ts';
 import { rejection } from './expect.ts';
-import { expected, given, LINE, removeBuilds, ROUND_TRIP, writeBuild } from './fixture.ts';
-import { helloOf, open, Ports, Stranger } from './together.ts';
+import { expected, given, LINE, ROUND_TRIP, removeBuilds, writeBuild } from './fixture.ts';
+import { closeAll, helloOf, open, Ports, SHORT, Stranger } from './together.ts';
 
 const test = suite('handshake');
+test.after.each(closeAll);
 test.after(removeBuilds);
 
 const nobody = async () => ({ server: 'tcp://127.0.0.1:9' });
 
 test('a peer that never comes: the caller names its address', async () => {
   const build = await writeBuild(ROUND_TRIP);
-  const robot = open({ build, device: 'robot', transport: zeromqTransport({ peers: nobody }) });
+  const robot = open({ build, device: 'robot', transport: zeromqTransport({ peers: nobody }), timeouts: SHORT });
   const error = await rejection(robot, 'peer-missing');
   assert.is(error.message, 'robot waited 1 s for server at tcp://127.0.0.1:9');
 });
@@ -24,7 +25,7 @@ test('a peer that never comes: the caller names its address', async () => {
 test('a peer that never comes: the listener names its own address', async () => {
   const build = await writeBuild(ROUND_TRIP);
   const ports = new Ports();
-  const server = open({ build, device: 'server', transport: ports.transport('server', []) });
+  const server = open({ build, device: 'server', transport: ports.transport('server', []), timeouts: SHORT });
   const error = await rejection(server, 'peer-missing');
   assert.is(error.message, `server waited 1 s for robot to connect to ${await ports.of('server')}`);
 });
@@ -33,7 +34,7 @@ test('a peer that never comes: those that did come are told, also where they do 
   const build = await writeBuild(LINE);
   const ports = new Ports();
   ports.set('screen', 'tcp://127.0.0.1:9');
-  const robot = open({ build, device: 'robot', transport: ports.transport('robot', ['screen']) });
+  const robot = open({ build, device: 'robot', transport: ports.transport('robot', ['screen']), timeouts: SHORT });
   const server = open({ build, device: 'server', transport: ports.transport('server', ['robot']) });
   await rejection(robot, 'peer-missing');
   const error = await rejection((await server).stopped, 'peer-failed');
@@ -42,7 +43,7 @@ test('a peer that never comes: those that did come are told, also where they do 
 
 test('in one process a peer that never comes is missed too', async () => {
   const build = await writeBuild(ROUND_TRIP);
-  await rejection(open({ build, device: 'robot', transport: memoryTransport() }), 'peer-missing');
+  await rejection(open({ build, device: 'robot', transport: memoryTransport(), timeouts: SHORT }), 'peer-missing');
 });
 
 for (const kind of ['memory', 'tcp'] as const) {
@@ -69,7 +70,10 @@ for (const kind of ['memory', 'tcp'] as const) {
 test('another protocol version is told to both', async () => {
   const build = await writeBuild(ROUND_TRIP);
   const ports = new Ports();
-  const server = rejection(open({ build, device: 'server', transport: ports.transport('server', []) }), 'protocol-mismatch');
+  const server = rejection(
+    open({ build, device: 'server', transport: ports.transport('server', []) }),
+    'protocol-mismatch',
+  );
   const newer = new Stranger(await ports.of('server'));
   await newer.say({ kind: 'hello', protocol: PROTOCOL + 1, build: 'future', device: 'robot' });
   const answer = await newer.hears();
@@ -123,6 +127,21 @@ test('a second device of one name is told to both while devices join', async () 
   second.close();
 });
 
+test('a device that starts again while others are still missing is taken back', async () => {
+  const build = await writeBuild(LINE);
+  const ports = new Ports();
+  ports.set('screen', 'tcp://127.0.0.1:9');
+  const opening = open({ build, device: 'robot', transport: ports.transport('robot', ['screen']), timeouts: SHORT });
+  const robot = rejection(opening, 'peer-missing');
+  const first = await Stranger.as(build, 'server', await ports.of('robot'));
+  assert.is((await first.hears()).kind, 'hello');
+  first.close();
+  await new Promise((go) => setTimeout(go, 300));
+  const again = await Stranger.as(build, 'server', await ports.of('robot'));
+  assert.is((await again.hears()).kind, 'hello');
+  assert.match((await robot).message, /for screen at/);
+});
+
 test('once all have joined, a second device of one name is refused and the others work on', async () => {
   const build = await writeBuild(ROUND_TRIP);
   const ports = new Ports();
@@ -170,13 +189,15 @@ test('garbage from strangers is dropped and counted', async () => {
 test('a port in use, an address that is none, and no address', async () => {
   const build = await writeBuild(ROUND_TRIP);
   const ports = new Ports();
-  const server = open({ build, device: 'server', transport: ports.transport('server', []) });
+  const server = open({ build, device: 'server', transport: ports.transport('server', []), timeouts: SHORT });
   const listen = await ports.of('server');
   const at = (listen: string | undefined) =>
     open({ build, device: 'server', transport: zeromqTransport({ listen, peers: async () => ({}) }) });
   const error = await rejection(at(listen), 'port-in-use');
   assert.is(error.message, `server cannot listen at ${listen}: another process does`);
-  await rejection(at('nonsense'), 'bad-endpoint');
+  for (const wrong of ['nonsense', 'tcp://127.0.0.1:99999', 'tcp://127.0.0.1', 'tcp://203.0.113.1:7000']) {
+    await rejection(at(wrong), 'bad-endpoint');
+  }
   await rejection(at(undefined), 'no-endpoint');
   const caller = (server: string | undefined) =>
     open({
@@ -184,7 +205,9 @@ test('a port in use, an address that is none, and no address', async () => {
       device: 'robot',
       transport: zeromqTransport({ peers: async (): Promise<Record<string, string>> => (server ? { server } : {}) }),
     });
-  await rejection(caller('nonsense'), 'bad-endpoint');
+  for (const wrong of ['nonsense', 'tcp://127.0.0.1:0', 'tcp://127.0.0.1:*']) {
+    await rejection(caller(wrong), 'bad-endpoint');
+  }
   await rejection(caller(undefined), 'no-endpoint');
   await rejection(server, 'peer-missing');
 });

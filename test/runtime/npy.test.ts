@@ -88,10 +88,14 @@ test('a file that is missing is told', async () => {
 
 test('numpy reads what is written, where numpy is installed', () => {
   const tensor = { type: 'float32' as const, dims: [2, 2], data: Float32Array.of(1, 2, 3, 4) };
-  const read = 'import sys,io;import numpy as n;a=n.load(io.BytesIO(sys.stdin.buffer.read()));print(a.dtype,a.tolist())';
+  const read =
+    'import sys,io;import numpy as n;a=n.load(io.BytesIO(sys.stdin.buffer.read()));print(a.dtype,a.tolist())';
   let printed: string;
   try {
-    printed = execFileSync('python3', ['-c', read], { input: encodeNpy(tensor), stdio: ['pipe', 'pipe', 'ignore'] }).toString();
+    printed = execFileSync('python3', ['-c', read], {
+      input: encodeNpy(tensor),
+      stdio: ['pipe', 'pipe', 'ignore'],
+    }).toString();
   } catch {
     return;
   }

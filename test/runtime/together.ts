@@ -3,14 +3,23 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Dealer } from 'zeromq';
 import { type OpenDevice, openDevice } from '../../runtime/device.ts';
-import { decodeFrame, encodeFrame, type Frame, type HelloFrame, type Malformed, PROTOCOL } from '../../runtime/frame.ts';
+import {
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  type HelloFrame,
+  type Malformed,
+  PROTOCOL,
+} from '../../runtime/frame.ts';
 import type { DeviceManifest } from '../../runtime/manifest.ts';
 import { zeromq } from '../../runtime/modules.ts';
 import { readDeviceManifest } from '../../runtime/read-manifest.ts';
 import type { Timeouts, TransportFactory } from '../../runtime/transport.ts';
 import { zeromqTransport } from '../../runtime/zeromq-transport.ts';
 
+/** For what must come to its deadline; all else gets more, for machines that are busy. */
 export const SHORT: Timeouts = { connect: 1, inference: 1 };
+const LONG: Timeouts = { connect: 20, inference: 20 };
 
 export interface Opening {
   readonly build: string;
@@ -24,15 +33,24 @@ export interface Opening {
 export async function open({ build, device, transport, timeouts, failures, inFlight }: Opening): Promise<OpenDevice> {
   const directory = join(build, device);
   const { program } = await import(pathToFileURL(join(directory, 'program.js')).href);
-  return openDevice({
+  const running = await openDevice({
     directory,
     program,
     transport,
-    timeouts: timeouts ?? SHORT,
+    timeouts: timeouts ?? LONG,
     threads: 1,
     onFailure: (_, error) => failures?.push(error),
     ...(inFlight !== undefined && { inFlight }),
   });
+  opened.push(() => running.close());
+  return running;
+}
+
+const opened: (() => unknown)[] = [];
+
+/** Call it after each test: what a failed test left open would keep its process alive. */
+export async function closeAll(): Promise<void> {
+  await Promise.all(opened.splice(0).map((close) => close()));
 }
 
 /** Where devices listen, told to each other as soon as the system has chosen the ports. */
@@ -72,6 +90,7 @@ export class Stranger {
     const { Dealer } = zeromq();
     this.#socket = new Dealer({ linger: 0, receiveTimeout: 2000 });
     this.#socket.connect(endpoint);
+    opened.push(() => this.close());
   }
 
   async say(frame: Frame): Promise<void> {

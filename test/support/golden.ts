@@ -25,8 +25,10 @@ export async function compareWithFolder(folder: string, texts: Readonly<Record<s
     'files (UPDATE=1 rewrites them)',
   );
   for (const [name, text] of Object.entries(texts)) {
-    const expected = await readFile(join(folder, name), 'utf8');
-    assert.fixture(text, expected, `${name} is not as it was (UPDATE=1 rewrites it)`);
+    const [is, was] = [text, await readFile(join(folder, name), 'utf8')].map((all) => all.split('\n'));
+    const at = is!.findIndex((line, i) => line !== was![i]);
+    assert.is(at < 0 ? '' : is![at], at < 0 ? '' : was![at], `${name}, line ${at + 1} (UPDATE=1 rewrites it)`);
+    assert.is(is!.length, was!.length, `lines of ${name} (UPDATE=1 rewrites it)`);
   }
 }
 

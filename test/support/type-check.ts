@@ -6,8 +6,6 @@ export function typeErrors(files: readonly string[]): string[] {
   const program = ts.createProgram(files, {
     strict: true,
     noEmit: true,
-    noUnusedLocals: true,
-    noUnusedParameters: true,
     noImplicitReturns: true,
     verbatimModuleSyntax: true,
     target: ts.ScriptTarget.ES2022,

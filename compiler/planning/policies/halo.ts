@@ -8,7 +8,7 @@ import { bytesPerElement } from '../../../runtime/dtype.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue, writes } from '../../ir/program.ts';
-import { count, hull, type Region, subtract } from '../../ir/region.ts';
+import { contains, count, hull, type Region, subtract, subtractAll } from '../../ir/region.ts';
 import { alignedSpans, outputRegion } from '../resolve.ts';
 import { estimateSeconds } from './estimate.ts';
 import { Holdings, readsOf } from './holdings.ts';
@@ -98,7 +98,7 @@ class HaloPlanner {
     const inGroup = sharing.shares.map((share) => this.growInGroup(sharing, share));
     if (inGroup.includes(null)) this.group += 1;
     const shares = inGroup.includes(null) ? sharing.shares : inGroup.filter((share) => share !== null);
-    return this.cluster.devices.flatMap(({ name: device }): Share[] => {
+    const grown = this.cluster.devices.flatMap(({ name: device }): Share[] => {
       const own = shares.find((share) => share.device === device);
       const regions = this.demand.of(device, outputOf(sharing).tensor);
       if (regions.length === 0) return own ? [own] : [];
@@ -106,6 +106,26 @@ class HaloPlanner {
       if (this.isWorthIt(sharing, own, wider)) return [wider];
       return own ? [own] : [];
     });
+    return this.withoutIdle(sharing, grown);
+  }
+
+  /** Leaves out shares that nobody reads any more, since every device computes what it reads itself. */
+  private withoutIdle(sharing: Sharing, shares: readonly Share[]): readonly Share[] {
+    const { tensor, region } = outputOf(sharing);
+    const idle = shares.find((share) => {
+      const others = shares.filter((other) => other !== share);
+      const rest = others.map((other) => regionOf(sharing, other));
+      if (subtractAll(region!, rest).length > 0 || this.demand.of(share.device, tensor).length > 0) return false;
+      return others.every((other) =>
+        this.demand.of(other.device, tensor).every((read) => contains(regionOf(sharing, other), read)),
+      );
+    });
+    return idle
+      ? this.withoutIdle(
+          sharing,
+          shares.filter((share) => share !== idle),
+        )
+      : shares;
   }
 
   private widened(sharing: Sharing, device: string, own: Share | undefined, regions: readonly Region[]): Share {

@@ -1,11 +1,12 @@
 /** One operator as an ONNX model, run on onnxruntime. */
-import onnxProto from 'onnx-proto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Attribute, Attributes } from '../../compiler/ir/program.ts';
-import { arrayOver, isDType, type NumericArray, onnxNumber } from '../../runtime/dtype.ts';
-import type { Dense } from './arrays.ts';
-
-const { onnx } = onnxProto;
+import { arrayOver, isDType, type NumericArray, onnxNumber } from '../../../runtime/dtype.ts';
+import type { Attributes } from '../../ir/program.ts';
+import { encodeAttribute } from '../../onnx/encode.ts';
+import { onnx } from '../../onnx/proto.ts';
+import type { Node, Operand } from '../rule.ts';
+import { type Dense, fill, generator, numbers } from './dense.ts';
+import type { Case } from './example.ts';
 
 /** An operand: data fed at run time, a constant inside the model, or an omitted input. */
 export type Fed = { readonly array: Dense; readonly constant: boolean } | null;
@@ -21,29 +22,6 @@ export interface OneNode {
 }
 
 const bytesOf = (array: NumericArray) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-
-function attributeProto(name: string, attribute: Attribute) {
-  const { AttributeType } = onnx.AttributeProto;
-  const text = (value: string) => new TextEncoder().encode(value);
-  switch (attribute.kind) {
-    case 'int':
-      return { name, type: AttributeType.INT, i: attribute.value };
-    case 'float':
-      return { name, type: AttributeType.FLOAT, f: attribute.value };
-    case 'string':
-      return { name, type: AttributeType.STRING, s: text(attribute.value) };
-    case 'ints':
-      return { name, type: AttributeType.INTS, ints: [...attribute.value] };
-    case 'floats':
-      return { name, type: AttributeType.FLOATS, floats: [...attribute.value] };
-    case 'strings':
-      return { name, type: AttributeType.STRINGS, strings: attribute.value.map(text) };
-    case 'proto':
-      return onnx.AttributeProto.decode(attribute.bytes);
-    default:
-      return attribute satisfies never;
-  }
-}
 
 function modelBytes(node: OneNode): Uint8Array {
   const named = node.inputs.map((input, i) => ({ name: input ? `x${i}` : '', input }));
@@ -77,7 +55,7 @@ function modelBytes(node: OneNode): Uint8Array {
           domain: node.domain,
           input: named.map(({ name }) => name),
           output: outputs,
-          attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value)),
+          attribute: Object.entries(node.attributes).map(([name, value]) => encodeAttribute(name, value)),
         },
       ],
     },
@@ -131,4 +109,42 @@ export async function run(node: OneNode): Promise<(Dense | null)[]> {
   }
   const results = await session.run(feeds);
   return node.outputs.map((used, i) => (used ? fromOrt(results[`y${i}`]!) : null));
+}
+
+/** An operator that was run whole, and how a rule sees it. */
+export interface WholeRun {
+  readonly made: OneNode;
+  readonly node: Node;
+  readonly outputs: readonly (Dense | null)[];
+}
+
+/** Runs an example whole. */
+export async function runWhole(given: Case): Promise<WholeRun> {
+  const random = generator(given.seed ?? 1);
+  const inputs = given.inputs.map(
+    (input): Fed => input && { array: fill(input, random), constant: input.constant ?? false },
+  );
+  const made: OneNode = {
+    type: given.type,
+    domain: given.domain ?? '',
+    opset: given.opset ?? (given.domain ? 1 : 17),
+    attributes: given.attributes ?? {},
+    inputs,
+    outputs: given.outputs ?? [true],
+  };
+  const outputs = await run(made);
+  const operand = (array: Dense, name: string, constant: boolean): Operand => ({
+    tensor: { name, dtype: array.dtype, shape: array.shape, role: 'inner' },
+    shape: array.shape,
+    ...(constant ? { constant: numbers(array) } : {}),
+  });
+  const node: Node = {
+    name: 'node',
+    type: made.type,
+    opset: made.opset,
+    attributes: made.attributes,
+    inputs: inputs.map((input, i) => input && operand(input.array, `x${i}`, input.constant)),
+    outputs: outputs.map((output, i) => output && operand(output, `y${i}`, false)),
+  };
+  return { made, node, outputs };
 }

@@ -1,0 +1,35 @@
+/** The command line as a function of its arguments. */
+import { Command, CommanderError } from 'commander';
+import { version } from '../version.ts';
+import { addCompile } from './compile-command.ts';
+import { addInspect } from './inspect-command.ts';
+import { reportError } from './output.ts';
+import { addRun } from './run-command.ts';
+import { addVerify } from './verify-command.ts';
+
+function commandLine(): Command {
+  const program = new Command('shardonnx')
+    .description('compiles one ONNX model into a program per device')
+    .version(version)
+    .showHelpAfterError('(shardonnx <command> --help shows what it takes)')
+    .exitOverride();
+  for (const add of [addInspect, addCompile, addRun, addVerify]) add(program);
+  for (const command of program.commands) command.exitOverride().showHelpAfterError(true);
+  return program;
+}
+
+/** Sets the exit status: 0 only if what was asked holds. @param args without node and the script */
+export async function run(args: readonly string[]): Promise<void> {
+  const json = args.includes('--json');
+  try {
+    await commandLine().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportError(error, { json });
+    // Commander has told people what is wrong; help and version end with status 0.
+    process.exitCode = error.exitCode;
+    if (json && error.exitCode !== 0) {
+      const message = error.message.replace(/^error: /, '');
+      process.stdout.write(`${JSON.stringify({ ok: false, error: { code: 'usage', message, at: [] } })}\n`);
+    }
+  }
+}

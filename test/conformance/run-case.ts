@@ -1,0 +1,142 @@
+/** One case: compiled, run on all its devices in this process, compared with what is expected. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeBundle } from '../../codegen/write-bundle.ts';
+import { reference } from '../../compiler/cli/reference.ts';
+import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
+import { compare } from '../../compiler/compare.ts';
+import { lower } from '../../compiler/compile.ts';
+import { type Program, valueKey, writes } from '../../compiler/ir/program.ts';
+import { importModel } from '../../compiler/onnx/import.ts';
+import { cutsOf } from '../../compiler/planning/cuts.ts';
+import { openBundle, type Tensor } from '../../runtime/index.ts';
+import { type Case, type DataSet, freeDimensions, readData } from './cases.ts';
+import { type Reason, splitEverything } from './split-everything.ts';
+
+export interface Options {
+  readonly devices: number;
+  /** See {@link splitEverything}. */
+  readonly turn: number;
+}
+
+export interface Outcome {
+  readonly name: string;
+  /** unsupported: plain onnxruntime-node does not run it, or gives another answer than expected itself. */
+  readonly status: 'passed' | 'failed' | 'unsupported';
+  /** Whether an operator was computed in parts on several devices. */
+  readonly split: boolean;
+  /** Operators that ran whole, and why. */
+  readonly reasons: readonly Reason[];
+  readonly error: string | null;
+  readonly ms: number;
+}
+
+type Named = Readonly<Record<string, Tensor>>;
+/** The steps of a case, told when they begin: a crash is known by the step that was under way. */
+export type Stage = 'compile' | 'run' | 'onnxruntime';
+
+const workspace = mkdtempSync(join(tmpdir(), 'shardonnx-conformance-'));
+process.on('exit', () => rmSync(workspace, { recursive: true, force: true }));
+
+/** Equal devices, each linked to each; the first has the inputs, the last wants the outputs. */
+function clusterOf(count: number): Cluster {
+  const names = Array.from({ length: count }, (_, i) => `d${i}`);
+  const links = names.flatMap((a, i) => names.slice(i + 1).map((b) => ({ between: [a, b], bandwidth: '1 Gbit/s' })));
+  return parseCluster({
+    devices: Object.fromEntries(names.map((name) => [name, {}])),
+    links,
+    inputs: names[0],
+    outputs: names.at(-1),
+  });
+}
+
+/** The suite's own: relative, and absolute. */
+function differences(actual: Named, expected: Named): string[] {
+  return Object.entries(expected).flatMap(([name, tensor]) => {
+    const half = tensor.type === 'float16';
+    const { ok, diverges } = compare(name, actual[name], tensor, {
+      rtol: half ? 1e-2 : 1e-3,
+      atol: 0,
+      noise: half ? 1e-2 : 1e-5,
+    });
+    return ok ? [] : [`"${name}" ${diverges}`];
+  });
+}
+
+/** Whether an operator of the model has parts that differ on several devices. */
+function isSplit(program: Program, imported: Program<'imported'>): boolean {
+  const { constants } = cutsOf(imported);
+  const first = new Map<string, { device: string | null; key: string }>();
+  return program.operators.some((operator) => {
+    if (operator.kind !== 'compute' || constants.has(operator.origin)) return false;
+    const { device, origin } = operator;
+    const key = writes(operator).map(valueKey).join();
+    const other = first.get(origin);
+    if (!other) first.set(origin, { device, key });
+    return other !== undefined && other.device !== device && other.key !== key;
+  });
+}
+
+interface Built {
+  readonly split: boolean;
+  readonly whole: readonly Reason[];
+}
+
+async function build(test: Case, data: DataSet, options: Options, output: string): Promise<Built> {
+  const imported = await importModel(test.model, { dims: freeDimensions(test, data) });
+  const cluster = clusterOf(options.devices);
+  const { plan, whole } = splitEverything(imported, cluster, options.turn);
+  const { schedule } = lower(imported, { cluster, plan });
+  await writeBundle(output, { schedule, plan, cluster });
+  return { split: isSplit(schedule.program, imported), whole };
+}
+
+async function runBundle(directory: string, inputs: Named): Promise<Named> {
+  const bundle = await openBundle(directory, { transport: 'memory', threads: 1 });
+  try {
+    const { outputs } = await bundle.infer(inputs);
+    return outputs;
+  } finally {
+    await bundle.close();
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Why plain onnxruntime does not pass; undefined if it does. */
+async function plainFault(test: Case): Promise<string | undefined> {
+  try {
+    for (const { inputs, outputs } of readData(test)) {
+      const wrong = differences(await reference(test.model, inputs), outputs);
+      if (wrong.length > 0) return `onnxruntime's own ${wrong.join('; ')}`;
+    }
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+export async function runCase(test: Case, options: Options, enter: (stage: Stage) => void): Promise<Outcome> {
+  const began = performance.now();
+  const folder = join(workspace, 'build');
+  let built: Built = { split: false, whole: [] };
+  const end = (status: Outcome['status'], error: string | null): Outcome => {
+    const ms = Math.round(performance.now() - began);
+    return { name: test.name, status, split: built.split, reasons: built.whole, error, ms };
+  };
+  try {
+    for (const data of readData(test)) {
+      enter('compile');
+      built = await build(test, data, options, folder);
+      enter('run');
+      const wrong = differences(await runBundle(folder, data.inputs), data.outputs);
+      if (wrong.length > 0) throw new Error(wrong.join('; '));
+    }
+    return end('passed', null);
+  } catch (error) {
+    enter('onnxruntime');
+    const fault = await plainFault(test);
+    return fault === undefined ? end('failed', messageOf(error)) : end('unsupported', fault);
+  }
+}
