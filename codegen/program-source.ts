@@ -130,9 +130,8 @@ class ProgramSource {
           name: 'program',
           type: `${runtime.program}<Inputs, Outputs>`,
           initializer: (writer) => {
-            writer.write(
-              `async (${this.own.steps.length > 0 ? 'device' : ''}${held.length > 0 ? ', inputs' : ''}) => `,
-            );
+            const parameters = held.length > 0 ? 'device, inputs' : this.own.steps.length > 0 ? 'device' : '';
+            writer.write(`async (${parameters}) => `);
             writer.inlineBlock(() => this.body(writer, held, wanted));
           },
         },
@@ -160,10 +159,10 @@ class ProgramSource {
           break;
         case 'send': {
           const { bytes, hidden, hiddenBy } = this.channels.get(step.channel)!;
-          const behind = hiddenBy.length > 0 ? ` of it behind ${step.to}'s ${list(hiddenBy)}` : '';
+          const behind = hiddenBy.length > 0 ? ` behind ${step.to}'s ${list(hiddenBy)}` : '';
           writer.writeLine(
             `device.${runtime.send}('${step.to}', ${step.channel}, ${this.names.of(step.value)}); ` +
-              `// ${formatValue(program, step.value)}: ${formatBytes(bytes)}, hidden ${Math.round(100 * hidden)} %${behind}`,
+              `// ${formatValue(program, step.value)}: ${formatBytes(bytes)}, ${Math.round(100 * hidden)} % hidden${behind}`,
           );
           break;
         }

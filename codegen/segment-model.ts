@@ -6,7 +6,7 @@ import { count, formatRegion, lengths, type Region } from '../compiler/ir/region
 import { valueInfo } from '../compiler/onnx/encode.ts';
 import { createTensor, onnx } from '../compiler/onnx/proto.ts';
 import { readRegion } from '../compiler/onnx/weights.ts';
-import type { Segment } from '../compiler/planning/schedule.ts';
+import { assemblingOpset, type Segment } from '../compiler/planning/schedule.ts';
 import { bytesPerElement, onnxNumber } from '../runtime/dtype.ts';
 import type { TensorSpec } from '../runtime/manifest.ts';
 import { GraphBuilder } from './graph-builder.ts';
@@ -38,28 +38,36 @@ export function specOf(program: Program, value: Value): TensorSpec {
 class SegmentModel {
   private readonly graph: GraphBuilder;
   private readonly weights = new Map<string, string>();
+  private readonly opset: number;
 
   constructor(
     private readonly program: Program,
+    private readonly segment: Segment,
     private readonly file: WeightsFile,
     private readonly location: string,
   ) {
-    this.graph = new GraphBuilder(program.opsets[''] ?? 1);
+    const own = program.opsets[''] ?? 1;
+    this.opset = segment.operators.every(({ kind }) => kind === 'assemble') ? Math.max(own, assemblingOpset) : own;
+    this.graph = new GraphBuilder(this.opset);
   }
 
-  async build(segment: Segment): Promise<{ bytes: Uint8Array; inputs: TensorSpec[]; outputs: TensorSpec[] }> {
+  async build(): Promise<{ bytes: Uint8Array; inputs: TensorSpec[]; outputs: TensorSpec[] }> {
+    const { segment } = this;
     const inputs = segment.inputs.map((value) => specOf(this.program, value));
     const outputs = segment.outputs.map((value) => specOf(this.program, value));
     for (const operator of segment.operators) {
       if (operator.kind === 'compute') await this.compute(operator);
       else this.assemble(operator);
     }
+    // Outputs of the model that are weights of it.
+    for (const value of segment.outputs) await this.read(value);
     const info = ({ name, dtype, shape }: TensorSpec) => valueInfo(name, dtype, shape);
+    const opsets = { ...this.program.opsets, '': this.opset };
     const model = onnx.ModelProto.create({
       // Initializers need not be graph inputs from IR 4 on; 8 is what current exporters write.
       irVersion: Math.max(8, this.program.irVersion),
       producerName: 'shardonnx',
-      opsetImport: Object.entries(this.program.opsets).map(([domain, version]) => ({ domain, version })),
+      opsetImport: Object.entries(opsets).map(([domain, version]) => ({ domain, version })),
       graph: {
         name: `segment ${segment.index}`,
         node: this.graph.nodes,
@@ -130,7 +138,7 @@ class SegmentModel {
       const chunks: Uint8Array[] = [];
       for await (const chunk of readRegion(weight, region)) chunks.push(chunk);
       initializers.push(createTensor({ ...tensor, rawData: Buffer.concat(chunks) }));
-    } else if (source.kind === 'fill' && (this.program.opsets[''] ?? 1) >= 9) {
+    } else if (source.kind === 'fill' && this.opset >= 9) {
       const shape = this.graph.literal(`${name}.shape`, {
         kind: 'literal',
         dtype: 'int64',
@@ -167,4 +175,4 @@ class SegmentModel {
 
 /** The model's bytes; slices above a KiB go to `file`, which models name as `location`. */
 export const segmentModel = (program: Program, segment: Segment, file: WeightsFile, location: string) =>
-  new SegmentModel(program, file, location).build(segment);
+  new SegmentModel(program, segment, file, location).build();

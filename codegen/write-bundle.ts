@@ -99,6 +99,9 @@ async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, 
   const whole = (wanted: boolean, tensors: readonly string[]) =>
     wanted ? tensors.map((name) => specOf(program, wholeValue(tensorOf(program, name)))) : [];
   const placement = program.placement!;
+  const endpoints = Object.fromEntries(
+    bundle.cluster.devices.flatMap(({ name, endpoint }) => (endpoint ? [[name, endpoint]] : [])),
+  );
   const manifest: Omit<DeviceManifest, 'build'> = {
     format: 1,
     device,
@@ -112,6 +115,7 @@ async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, 
       .map(({ id, from, to, value }): ChannelSpec => ({ id, from, to, ...specOf(program, value) })),
     segments,
     files,
+    ...(Object.keys(endpoints).length > 0 ? { endpoints } : {}),
     threads: bundle.cluster.devices.find(({ name }) => name === device)?.threads ?? null,
   };
   return { manifest, weightBytes };

@@ -6,7 +6,8 @@ export class ShardonnxError extends Error {
     /** Stable, kebab-case. */
     readonly code: string,
     message: string,
-    readonly details: {
+    // Not `details`: uvu takes an error's `details` for text and forgets the failure.
+    readonly context: {
       /** Outermost place first: file, node, channel, pass. */
       readonly at?: readonly string[];
       /** One sentence that says what to do. */
@@ -14,12 +15,12 @@ export class ShardonnxError extends Error {
       readonly cause?: unknown;
     } = {},
   ) {
-    super(message, { cause: details.cause });
+    super(message, { cause: context.cause });
   }
 
   /** `code: message`, one line a place, then the hint. */
   format(): string {
-    const places = (this.details.at ?? []).map((place) => `\n  at ${place}`).join('');
-    return `${this.code}: ${this.message}${places}${this.details.hint ? `\n  ${this.details.hint}` : ''}`;
+    const places = (this.context.at ?? []).map((place) => `\n  at ${place}`).join('');
+    return `${this.code}: ${this.message}${places}${this.context.hint ? `\n  ${this.context.hint}` : ''}`;
   }
 }

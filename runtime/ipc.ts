@@ -33,7 +33,7 @@ export const now = (): number => performance.timeOrigin + performance.now();
 /** `code` is `internal` for what is our bug; its stack is kept as the place. */
 export function plainError(error: unknown): PlainError {
   if (error instanceof ShardonnxError) {
-    const { at = [], hint } = error.details;
+    const { at = [], hint } = error.context;
     return { code: error.code, message: error.message, at, hint };
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));

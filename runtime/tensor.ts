@@ -15,7 +15,7 @@ export const elements = (dims: readonly number[]): number => dims.reduce((produc
 export const formatShape = (shape: readonly (number | null)[]): string =>
   `[${shape.map((size) => size ?? '?').join(', ')}]`;
 
-/** null where `tensor` fits `spec`. */
+/** null where `tensor` fits `spec`; the shape `[null]` is of any rank. */
 export function mismatch(spec: Pick<TensorSpec, 'dtype' | 'shape'>, tensor: Tensor): Mismatch | null {
   if (tensor.type !== spec.dtype) return { what: 'dtype', expected: spec.dtype, given: tensor.type };
   if (!isArrayOf(spec.dtype, tensor.data)) {
@@ -23,7 +23,9 @@ export function mismatch(spec: Pick<TensorSpec, 'dtype' | 'shape'>, tensor: Tens
   }
   const { shape } = spec;
   const { dims } = tensor;
-  if (dims.length !== shape.length || !shape.every((size, axis) => size === null || size === dims[axis])) {
+  const anyRank = shape.length === 1 && shape[0] === null;
+  const fits = dims.length === shape.length && shape.every((size, axis) => size === null || size === dims[axis]);
+  if (!anyRank && !fits) {
     return { what: 'shape', expected: formatShape(shape), given: formatShape(dims) };
   }
   if (tensor.data.length !== elements(dims)) {

@@ -36,6 +36,10 @@ const passError = (file: string, message: string, cause?: unknown) =>
     cause,
   });
 
+/** What a pass refuses for reasons of its own. */
+const refusedBy = ({ name }: UserPass, { code, message, context }: ShardonnxError) =>
+  new CompileError(code, message, { ...context, at: [`pass ${name}`, ...(context.at ?? [])] });
+
 /** The pass, with the file named in what goes wrong inside it. @throws pass */
 function guarded(file: string, pass: UserPass): UserPass {
   const run = (...given: Parameters<UserPass['run']>): Program => {
@@ -44,7 +48,7 @@ function guarded(file: string, pass: UserPass): UserPass {
       // The type of `run` is a union over stages: which of them it is, `compile` has seen to.
       result = (pass.run as (...given: unknown[]) => unknown)(...given);
     } catch (cause) {
-      if (cause instanceof ShardonnxError) throw cause;
+      if (cause instanceof ShardonnxError) throw refusedBy(pass, cause);
       throw passError(file, `${pass.name} threw: ${cause instanceof Error ? cause.message : cause}`, cause);
     }
     const parsed = returned.safeParse(result);

@@ -27,7 +27,7 @@ export function reportError(error: unknown, { json }: OutputOptions): void {
   const shown = error instanceof ShardonnxError ? error : fileSystemError(error);
   if (!shown) throw error;
   process.exitCode = 1;
-  const { at = [], hint } = shown.details;
+  const { at = [], hint } = shown.context;
   if (json) {
     const data = { ok: false, error: { code: shown.code, message: shown.message, at, hint } };
     process.stdout.write(`${JSON.stringify(data)}\n`);

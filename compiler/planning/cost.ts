@@ -3,7 +3,7 @@ import { bytesPerElement } from '../../runtime/dtype.ts';
 import type { Assemble, Compute, Program, Value } from '../ir/program.ts';
 import { isKnown, reads, tensorOf, writes } from '../ir/program.ts';
 import { count } from '../ir/region.ts';
-import { isWhole } from '../operators/rule.ts';
+import { type Cut, isWhole } from '../operators/rule.ts';
 import { cutsOf } from './cuts.ts';
 
 /** VGG-19's 39 GFLOP take 355 ms on one core of the machine in design §10. */
@@ -30,11 +30,18 @@ export function valueBytes(program: Program, value: Value): number {
   return (value.region ? count(value.region) : elements(shape)) * (dtype ? bytesPerElement(dtype) : 0);
 }
 
+/** Fewer multiply-adds than this take less time than a message that saves them. */
+export const TINY = 100_000;
+
+/** Multiply-adds of a whole operator: the size of its iteration space. */
+export const operationsOf = ({ letters }: Cut): number =>
+  Object.values(letters).reduce((product, { size }) => product * size, 1);
+
 /** Multiply-adds of the whole operator: the size of its iteration space; its output's elements where that is not known. */
 function operations(imported: Program<'imported'>, origin: string): number {
   const { cuts, operators } = cutsOf(imported);
   const cut = cuts.get(origin)!;
-  if (!isWhole(cut)) return Object.values(cut.letters).reduce((product, letter) => product * letter.size, 1);
+  if (!isWhole(cut)) return operationsOf(cut);
   const operator = operators.get(origin)!;
   return writes(operator).reduce((sum, value) => sum + elements(tensorOf(imported, value.tensor).shape), 0);
 }

@@ -1,7 +1,20 @@
 /** What each device does, step by step, with predicted times and what every transfer overlaps. */
 import type { Assemble, Compute, Program, Value } from '../ir/program.ts';
 
-/** A run of operators between two synchronisation points, executed as one onnxruntime session. */
+/** From this opset on ONNX's Slice, Concat, Add, Mul, Max and Min take every dtype that assemble operators have. */
+export const assemblingOpset = 13;
+
+/** Whether onnxruntime has, in a model of this opset, what an assemble operator means. */
+export function canAssemble(opset: number, { inputs, output }: Assemble): boolean {
+  const combine = output.partial ? undefined : inputs[0]?.partial?.combine;
+  if (combine === undefined) return opset >= 4;
+  return opset >= (combine === 'sum' || combine === 'prod' ? 7 : 12);
+}
+
+/**
+ * A run of operators between two synchronisation points, executed as one onnxruntime session. One of assemble operators alone
+ * has at least {@link assemblingOpset}, whatever the model's opset.
+ */
 export interface Segment {
   readonly kind: 'segment';
   /** 0-based, per device. */

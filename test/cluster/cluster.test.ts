@@ -101,19 +101,19 @@ for (const [what, [text, message]] of Object.entries(wrong)) {
   test(what, async () => {
     const error = await errorOf('cluster', () => load(text));
     assert.match(error.message, message);
-    assert.equal(error.details.at, [join(folder, 'cluster.yaml')]);
+    assert.equal(error.context.at, [join(folder, 'cluster.yaml')]);
   });
 }
 
 test('no file', async () => {
   const error = await errorOf('cluster', () => loadCluster(join(folder, 'none.yaml')));
   assert.match(error.message, /cannot read .*none\.yaml/);
-  assert.match(error.details.hint!, /--cluster/);
+  assert.match(error.context.hint!, /--cluster/);
 });
 
 test('a cluster made in code is checked in the same way', async () => {
   const error = await errorOf('cluster', () => parseCluster({ devices: { a: {} }, inputs: 'b' }));
-  assert.equal(error.details.at, ['cluster']);
+  assert.equal(error.context.at, ['cluster']);
 });
 
 test.run();

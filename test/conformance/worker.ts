@@ -6,7 +6,7 @@ export interface Job {
   readonly test: Case;
   readonly options: Options;
 }
-export type Report = { readonly stage: Stage } | { readonly outcome: Outcome };
+export type Report = 'ready' | { readonly stage: Stage } | { readonly outcome: Outcome };
 
 const report = (message: Report) => process.send!(message);
 
@@ -14,3 +14,4 @@ process.on('message', async ({ test, options }: Job) => {
   report({ outcome: await runCase(test, options, (stage) => report({ stage })) });
 });
 process.on('disconnect', () => process.exit());
+report('ready');

@@ -8,7 +8,17 @@ import type { Job, Report } from './worker.ts';
 /** Milliseconds; the longest case takes a few seconds. */
 const DEADLINE = 120_000;
 
-const start = (): ChildProcess => fork(fileURLToPath(new URL('worker.ts', import.meta.url)), { stdio: 'inherit' });
+/** A worker that has loaded everything; rejects if it cannot. */
+function start(): Promise<ChildProcess> {
+  const worker = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), { stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    worker.once('message', () => {
+      worker.removeAllListeners('exit');
+      resolve(worker);
+    });
+    worker.once('exit', (code) => reject(new Error(`a worker ends with ${code} before it can begin`)));
+  });
+}
 
 /** The case's outcome; `unsupported` if onnxruntime on its own kills the process too. */
 function runIn(worker: ChildProcess, job: Job): Promise<Outcome> {
@@ -26,7 +36,7 @@ function runIn(worker: ChildProcess, job: Job): Promise<Outcome> {
       const ms = Math.round(performance.now() - began);
       settle({ name: job.test.name, status, split: false, reasons: [], error: `${stage}: ${what}`, ms });
     };
-    const onMessage = (report: Report) => {
+    const onMessage = (report: Exclude<Report, 'ready'>) => {
       if ('outcome' in report) settle(report.outcome);
       else stage = report.stage;
     };
@@ -52,9 +62,9 @@ export async function runAll(
   const outcomes: Outcome[] = [];
   let next = 0;
   const work = async () => {
-    let worker = start();
+    let worker = await start();
     for (let i = next++; i < cases.length; i = next++) {
-      if (worker.exitCode !== null || worker.signalCode !== null || worker.killed) worker = start();
+      if (worker.exitCode !== null || worker.signalCode !== null || worker.killed) worker = await start();
       const outcome = await runIn(worker, { test: cases[i]!, options });
       outcomes[i] = outcome;
       done(outcome);

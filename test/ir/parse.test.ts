@@ -62,16 +62,16 @@ const broken: readonly (readonly [keyof typeof tiny, string, string, number, Reg
 for (const [stage, line, instead, column, expected] of broken) {
   test(`${instead} (${stage})`, async () => {
     const text = withLine(tiny[stage], line, instead);
-    const { message, details } = await errorOf('program-text', () => parseProgram(text));
-    assert.equal(details.at, [`line ${tiny[stage].split('\n').indexOf(line) + 1}, column ${column}`], message);
+    const { message, context } = await errorOf('program-text', () => parseProgram(text));
+    assert.equal(context.at, [`line ${tiny[stage].split('\n').indexOf(line) + 1}, column ${column}`], message);
     assert.match(message, expected);
-    assert.ok(details.hint);
+    assert.ok(context.hint);
   });
 }
 
 test('no text at all', async () => {
-  const { details } = await errorOf('program-text', () => parseProgram(''));
-  assert.equal(details.at, ['line 1, column 1']);
+  const { context } = await errorOf('program-text', () => parseProgram(''));
+  assert.equal(context.at, ['line 1, column 1']);
 });
 
 test.run();

@@ -82,7 +82,7 @@ for (const [stage, line, instead, message] of broken) {
     const program = parseProgram(withLine(tiny[stage], line, ...instead));
     const error = await errorOf('program-invalid', () => verifyProgram(program, 'break-it', devices));
     assert.match(error.message, message);
-    assert.is(error.details.at![0], `pass break-it, stage ${stage}`);
+    assert.is(error.context.at![0], `pass break-it, stage ${stage}`);
   });
 }
 

@@ -22,7 +22,7 @@ const refused = (what: string, parts: Parts, code: string, text: RegExp) =>
     assert.match(error.format(), text);
     assert.match(error.format(), /model\.onnx/);
     assert.not.match(error.format(), /onnxruntime_src|\.cc:/);
-    assert.ok(error.details.hint);
+    assert.ok(error.context.hint);
   });
 
 const relu = (name: string, input: string, output: string) => node('Relu', [input], [output], {}, { name });

@@ -42,8 +42,8 @@ for (const [what, [text, message]] of Object.entries(files)) {
   test(`file: ${what}`, async () => {
     const error = await errorOf('plan', () => parsePlan(text, 'plan.json'));
     assert.match(error.message, message);
-    assert.equal(error.details.at, ['plan.json']);
-    assert.ok(error.details.hint);
+    assert.equal(error.context.at, ['plan.json']);
+    assert.ok(error.context.hint);
   });
 }
 
@@ -82,8 +82,8 @@ for (const [what, [model, name, parts, code, message, hint]] of Object.entries(r
     const program = await imported(model);
     const error = await errorOf(code, () => resolvePlan(program, cluster, planOf(program, { [name]: parts }, 'a')));
     assert.match(error.message, message);
-    assert.match(error.details.hint!, hint);
-    assert.equal(error.details.at, [`plan, operator "${name}"`]);
+    assert.match(error.context.hint!, hint);
+    assert.equal(error.context.at, [`plan, operator "${name}"`]);
   });
 }
 
@@ -94,7 +94,7 @@ test('plan: an operator left out', async () => {
     resolvePlan(program, cluster, { ...planOf(program, {}, 'a'), operators }),
   );
   assert.match(error.message, /does not say where it runs/);
-  assert.equal(error.details.at, ['plan, operator "fc2"']);
+  assert.equal(error.context.at, ['plan, operator "fc2"']);
 });
 
 test('plan: an operator that only weights decide is computed where it is needed, a plan must not name it', async () => {

@@ -118,8 +118,8 @@ test('what is no policy', async () => {
   for (const [policy, message, hint] of wrong) {
     const error = await errorOf('policy', () => makePlan(program, two, policy));
     assert.match(error.message, message);
-    assert.match(error.details.hint!, hint);
-    assert.equal(error.details.at, [`policy ${policy}`]);
+    assert.match(error.context.hint!, hint);
+    assert.equal(error.context.at, [`policy ${policy}`]);
   }
 });
 

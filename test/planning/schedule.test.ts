@@ -125,7 +125,7 @@ test('a device that lacks memory is named, with what it needs and what it has', 
   lowered(program, { cluster: limited(peakBytes), plan });
   const error = await errorOf('device-memory', () => lowered(program, { cluster: limited(peakBytes - 1), plan }));
   assert.match(error.message, /^b needs .* for weights and activations, .* allowed$/);
-  assert.match(error.details.hint!, /give b more memory/);
+  assert.match(error.context.hint!, /give b more memory/);
 });
 
 test('a value that must cross where no link is', async () => {
@@ -134,7 +134,7 @@ test('a value that must cross where no link is', async () => {
   const plan = makePlan(program, island, 'cut:fc2');
   const error = await errorOf('no-link', () => lowered(program, { cluster: island, plan }));
   assert.match(error.message, /y must go from b to c, and no link joins them/);
-  assert.match(error.details.hint!, /add a link between b and c/);
+  assert.match(error.context.hint!, /add a link between b and c/);
 });
 
 test.run();

@@ -48,7 +48,7 @@ for (const transport of ['memory', 'tcp'] as const) {
     const [first, second] = [bundle.infer(given(1, 2, 3, 4)), bundle.infer(given(1, 2, 3, 4))];
     second.catch(() => {});
     const error = await rejection(first, 'segment-failed');
-    assert.equal(error.details.at, ['device server', 'segments/0.onnx']);
+    assert.equal(error.context.at, ['device server', 'segments/0.onnx']);
     assert.equal(pidsOf(build), []);
     await rejection(second, 'segment-failed');
     await bundle.close();
@@ -68,7 +68,7 @@ for (const transport of ['memory', 'tcp'] as const) {
     const build = await writeBuild(withProgram(ROUND_TRIP, 'server', 'await new Promise(() => {});'));
     const bundle = await openBundle(build, { ...PATIENT, timeout: 0.5, transport });
     const error = await rejection(bundle.infer(given(1, 2, 3, 4)), 'receive-timeout');
-    assert.is(error.details.at?.[0], 'device robot');
+    assert.is(error.context.at?.[0], 'device robot');
     assert.equal(pidsOf(build), []);
   });
 

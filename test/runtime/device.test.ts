@@ -88,7 +88,7 @@ for (const kind of ['memory', 'tcp'] as const) {
     const { robot, server } = await together(kind, silent, { timeouts: SHORT });
     const error = await rejection(robot.infer(given(1, 2, 3, 4)), 'receive-timeout');
     assert.is(error.message, 'robot waited 1 s for t1 from server');
-    assert.equal(error.details.at, ['channel 1']);
+    assert.equal(error.context.at, ['channel 1']);
     await robot.close();
     await server.stopped;
   });

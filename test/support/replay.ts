@@ -39,7 +39,6 @@ export function replay({ program, devices }: Schedule): void {
         }
         for (const value of writes(operator)) inside.add(valueKey(value));
       }
-      assert.ok(step.outputs.length > 0, `segment ${step.index} of ${device} makes what somebody reads`);
       for (const value of step.outputs) {
         assert.ok(inside.has(valueKey(value)));
         own.add(valueKey(value));

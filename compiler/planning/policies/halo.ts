@@ -9,13 +9,12 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import { contains, count, hull, type Region, subtract, subtractAll } from '../../ir/region.ts';
+import { operationsOf, TINY } from '../cost.ts';
 import { alignedSpans, outputRegion } from '../resolve.ts';
 import { estimateSeconds } from './estimate.ts';
 import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './spatial.ts';
 
-/** Fewer multiply-adds than this are done again rather than sent, when the bytes are equal: a message costs more. */
-const TINY = 100_000;
 /** A share may grow by this factor; what is more costs more time than its halo would. */
 const GROWTH = 1.5;
 
@@ -147,7 +146,7 @@ class HaloPlanner {
     const extra = from ? subtract(to, from).reduce((sum, rest) => sum + count(rest), 0) : count(to);
     if (extra === 0) return false;
     const output = outputOf(sharing);
-    const operations = Object.values(sharing.cut!.letters).reduce((product, { size }) => product * size, 1);
+    const operations = operationsOf(sharing.cut!);
     const more = (operations * extra) / Math.max(1, count(output.region!));
     if (more > TINY && (!from || count(to) > GROWTH * count(from))) return false;
     const { dtype } = tensorOf(this.program, output.tensor);

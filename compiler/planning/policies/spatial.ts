@@ -7,6 +7,7 @@ import type { Compute, Program } from '../../ir/program.ts';
 import { tensorOf } from '../../ir/program.ts';
 import { formatRegion, type Region, type Span } from '../../ir/region.ts';
 import { type Cut, isWhole, type LetterKind, type Spans } from '../../operators/rule.ts';
+import { operationsOf, TINY } from '../cost.ts';
 import { cutsOf } from '../cuts.ts';
 import type { Plan, PlanPart } from '../plan.ts';
 import { outputRegion, primaryLetters, wholeSpans } from '../resolve.ts';
@@ -27,6 +28,9 @@ export interface Sharing {
   /** The reduce letter that is cut, if one is. */
   readonly reduced?: string | undefined;
 }
+
+/** Factor of the fewest bytes within which an earlier candidate is taken. */
+const NEARLY = 1.1;
 
 /** Dimensions in the order they are tried: rows and what follows them, then channels, then the batch. */
 function preference(rank: number): number[] {
@@ -76,7 +80,10 @@ class SpatialPlanner {
     const candidates = cut ? this.candidates(operator, cut) : [];
     if (candidates.length === 0) return this.wholeOnOne(operator, cut);
     const costs = candidates.map((candidate) => this.holdings.missingBytes(candidate));
-    return candidates[costs.indexOf(Math.min(...costs))]!;
+    if (Math.min(...costs) > 0 && this.isGate(operator, cut!)) return this.everywhere(operator, cut!);
+    // Nearly as few bytes are as good: rows come first, and neighbours that are cut alike need no exchange.
+    const enough = NEARLY * Math.min(...costs);
+    return candidates[costs.findIndex((cost) => cost <= enough)]!;
   }
 
   /** One candidate a letter, rows first; letters too short to give every device a share only if no other is there. */
@@ -94,6 +101,21 @@ class SpatialPlanner {
     });
     const full = all.filter(({ shares }) => shares.length === this.cluster.devices.length);
     return full.length > 0 ? full : all;
+  }
+
+  /** A tiny operator on one number a channel, between layers that share rows (squeeze and excite): all devices need all of it. */
+  private isGate(operator: Compute, cut: Cut): boolean {
+    const { shape } = tensorOf(this.program, operator.outputs.find((output) => output !== null)!.tensor);
+    return shape.length > 2 && shape.slice(2).every((size) => size === 1) && operationsOf(cut) < TINY;
+  }
+
+  /** On every device: done again rather than sent. */
+  private everywhere(operator: Compute, cut: Cut): Sharing {
+    return {
+      operator,
+      cut,
+      shares: this.cluster.devices.map(({ name }) => ({ device: name, spans: wholeSpans(cut) })),
+    };
   }
 
   /** On the device that lacks the fewest bytes of its inputs; the fastest of several. */
