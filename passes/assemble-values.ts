@@ -29,11 +29,11 @@ function listAt<T>(map: Map<string, T[]>, key: string): T[] {
   return list;
 }
 
-/** Bigger overlap with `region` first. */
+/** Bigger overlap with `region` first; of equal ones what is itself smaller, which needs no cutting. */
 const byOverlap =
   (region: Region) =>
   (a: Value, b: Value): number =>
-    count(intersect(b.region!, region)) - count(intersect(a.region!, region));
+    count(intersect(b.region!, region)) - count(intersect(a.region!, region)) || count(a.region!) - count(b.region!);
 
 /** A region that an operator reads. */
 interface Need {

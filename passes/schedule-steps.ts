@@ -3,9 +3,10 @@ import type { Cluster } from '../compiler/cluster/cluster.ts';
 import type { Assemble, Compute, Operator, Program, Receive, Send, Value } from '../compiler/ir/program.ts';
 import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import { borderSeconds, type CostModel, valueBytes } from '../compiler/planning/cost.ts';
-import type { Segment, Step } from '../compiler/planning/schedule.ts';
+import { canAssemble, type Step } from '../compiler/planning/schedule.ts';
 
 type Work = Compute | Assemble;
+type Group = readonly Work[] | Send | Receive;
 
 /** One device's operators and how they depend on each other. */
 class DeviceOrder {
@@ -13,7 +14,7 @@ class DeviceOrder {
   private readonly makers = new Map<string, Operator>();
   private readonly makersOf = new Map<Operator, readonly Operator[]>();
   /** In the order they will run. */
-  readonly groups: (readonly Work[] | Send | Receive)[] = [];
+  readonly groups: Group[] = [];
 
   constructor(
     operators: readonly Operator[],
@@ -120,40 +121,85 @@ class DeviceOrder {
   }
 }
 
-/** Adds to each run of operators what crosses its borders. */
-function toSteps(program: Program<'linked'>, device: string, groups: DeviceOrder['groups']): Step[] {
-  const wanted =
-    device === program.placement!.outputs
-      ? program.outputs.map((name) => valueKey(wholeValue(tensorOf(program, name))))
-      : [];
-  /** Last group that reads a value. */
-  const lastRead = new Map<string, number>(wanted.map((key) => [key, groups.length]));
-  const membersOf = (group: (typeof groups)[number]): readonly Operator[] => ('kind' in group ? [group] : group);
-  for (const [i, group] of groups.entries()) {
-    for (const operator of membersOf(group)) {
-      for (const value of reads(operator)) {
-        const key = valueKey(value);
-        lastRead.set(key, Math.max(i, lastRead.get(key) ?? 0));
-      }
-    }
+/** Assemble operators that the model's opset cannot say run in groups of their own. */
+function assembledApart(program: Program<'linked'>, group: Group): Group[] {
+  if ('kind' in group) return [group];
+  const opset = program.opsets[''] ?? 1;
+  const groups: Work[][] = [];
+  let before: boolean | undefined;
+  for (const operator of group) {
+    const apart = operator.kind === 'assemble' && !canAssemble(opset, operator);
+    if (apart === before) groups.at(-1)!.push(operator);
+    else groups.push([operator]);
+    before = apart;
   }
+  return groups;
+}
+
+/** A sequence, a map, a bfloat16 tensor cannot leave its session: every group that reads one makes it again. */
+function withOpaqueMakers(program: Program<'linked'>, groups: readonly Group[]): Group[] {
+  const isOpaque = (value: Value) => tensorOf(program, value.tensor).dtype === null;
+  const makers = new Map<string, Work>();
+  return groups.map((group) => {
+    if ('kind' in group) return group;
+    const members = new Set<Work>();
+    const add = (operator: Work) => {
+      for (const value of reads(operator).filter(isOpaque)) {
+        const maker = makers.get(valueKey(value));
+        if (maker) add(maker);
+      }
+      members.add(operator);
+    };
+    for (const operator of group) {
+      add(operator);
+      for (const value of writes(operator).filter(isOpaque)) makers.set(valueKey(value), operator);
+    }
+    return [...members];
+  });
+}
+
+/** What a group needs from before it, and what it makes. */
+function bordersOf(program: Program<'linked'>, group: Group) {
+  const members: readonly Operator[] = 'kind' in group ? [group] : group;
+  const made = new Map(members.flatMap(writes).map((value) => [valueKey(value), value]));
+  const read = new Map<string, Value>();
+  for (const value of members.flatMap(reads)) {
+    const key = valueKey(value);
+    if (!made.has(key) && tensorOf(program, value.tensor).role !== 'weight') read.set(key, value);
+  }
+  return { made, read };
+}
+
+/** Adds to each run of operators what crosses its borders; those that nobody needs are left out. */
+function toSteps(program: Program<'linked'>, device: string, groups: readonly Group[]): Step[] {
+  const wanted =
+    device === program.placement!.outputs ? program.outputs.map((name) => wholeValue(tensorOf(program, name))) : [];
+  const borders = groups.map((group) => bordersOf(program, group));
+  /** Last group that needs a value. */
+  const lastRead = new Map<string, number>();
+  for (const [i, { read }] of borders.entries()) for (const key of read.keys()) lastRead.set(key, i);
+  for (const value of wanted) lastRead.set(valueKey(value), groups.length);
+  const passedOn = new Set<string>();
   let index = 0;
-  return groups.map((group, i): Step => {
+  const steps = groups.flatMap((group, i): Step[] => {
     if ('kind' in group) {
       const { channel, value } = group;
-      return group.kind === 'send'
-        ? { kind: 'send', channel, value, to: group.to }
-        : { kind: 'receive', channel, value, from: group.from };
+      return [
+        group.kind === 'send'
+          ? { kind: 'send', channel, value, to: group.to }
+          : { kind: 'receive', channel, value, from: group.from },
+      ];
     }
-    const made = new Map(group.flatMap(writes).map((value) => [valueKey(value), value]));
-    const read = new Map<string, Value>();
-    for (const value of group.flatMap(reads)) {
-      const key = valueKey(value);
-      if (!made.has(key) && tensorOf(program, value.tensor).role !== 'weight') read.set(key, value);
-    }
-    const outputs = [...made].filter(([key]) => (lastRead.get(key) ?? -1) > i).map(([, value]) => value);
-    return { kind: 'segment', index: index++, operators: group, inputs: [...read.values()], outputs } satisfies Segment;
+    const { made, read } = borders[i]!;
+    const outputs = [...made].filter(([key]) => (lastRead.get(key) ?? -1) > i && !passedOn.has(key));
+    for (const [key] of outputs) passedOn.add(key);
+    if (outputs.length === 0) return [];
+    const values = outputs.map(([, value]) => value);
+    return [{ kind: 'segment', index: index++, operators: group, inputs: [...read.values()], outputs: values }];
   });
+  const weights = wanted.filter(({ tensor }) => tensorOf(program, tensor).role === 'weight');
+  if (weights.length > 0) steps.push({ kind: 'segment', index, operators: [], inputs: [], outputs: weights });
+  return steps;
 }
 
 /** The steps of every device, in the cluster's order. Sends never block, so any order that respects dependences ends. */
@@ -172,7 +218,8 @@ export function scheduleSteps(
         (values) => borderSeconds(bytes(values)) / speed,
       );
       order.run();
-      return [name, toSteps(program, name, order.groups)];
+      const groups = order.groups.flatMap((group) => assembledApart(program, group));
+      return [name, toSteps(program, name, withOpaqueMakers(program, groups))];
     }),
   );
 }

@@ -36,6 +36,20 @@ const passError = (file: string, message: string, cause?: unknown) =>
     cause,
   });
 
+const esbuildFailure = z.object({
+  errors: z
+    .array(z.object({ text: z.string(), location: z.object({ file: z.string(), line: z.number() }).nullable() }))
+    .min(1),
+});
+
+/** In one line. */
+function whatFailed(cause: unknown): string {
+  const failure = esbuildFailure.safeParse(cause);
+  if (!failure.success) return cause instanceof Error ? cause.message.split('\n')[0]! : String(cause);
+  const { text, location } = failure.data.errors[0]!;
+  return location ? `${location.file}:${location.line}: ${text}` : text;
+}
+
 /** What a pass refuses for reasons of its own. */
 const refusedBy = ({ name }: UserPass, { code, message, context }: ShardonnxError) =>
   new CompileError(code, message, { ...context, at: [`pass ${name}`, ...(context.at ?? [])] });
@@ -89,7 +103,7 @@ export async function loadPass(file: string): Promise<UserPass> {
     return guarded(file, parsed.data as UserPass);
   } catch (cause) {
     if (cause instanceof CompileError) throw cause;
-    throw passError(file, cause instanceof Error ? cause.message.split('\n')[0]! : String(cause), cause);
+    throw passError(file, whatFailed(cause), cause);
   } finally {
     await rm(compiled, { force: true });
   }

@@ -37,10 +37,11 @@ export function encodeAttribute(name: string, attribute: Attribute) {
   }
 }
 
-/** A graph's input or output. */
+/** A graph's input or output; `[null]` may have any rank. */
 export function valueInfo(name: string, dtype: DType, shape: Shape) {
   const dim = shape.map((size) => (size === null ? {} : { dimValue: size }));
-  const type = { tensorType: { elemType: onnxNumber(dtype), shape: { dim } } };
+  const ranked = shape.length !== 1 || shape[0] !== null;
+  const type = { tensorType: { elemType: onnxNumber(dtype), ...(ranked ? { shape: { dim } } : {}) } };
   return decodeValueInfo(onnx.ValueInfoProto.encode({ name, type }).finish());
 }
 

@@ -14,7 +14,17 @@ import {
   whole,
   wholeAt,
 } from './rule.ts';
-import { kernelLetters, overlaps, slideAttributes, slideCrop, slidesOf, slideTile, spatialLetters } from './window.ts';
+import {
+  kernelLetters,
+  overlaps,
+  reach,
+  type Slide,
+  slideAttributes,
+  slideCrop,
+  slidesOf,
+  slideTile,
+  spatialLetters,
+} from './window.ts';
 
 /** Which inputs are what: quantized convolutions carry scales and zero points between them. */
 interface Roles {
@@ -22,6 +32,8 @@ interface Roles {
   readonly bias?: number;
   /** Inputs with one element, or one an output channel. */
   readonly perChannel?: readonly number[];
+  /** An input of the output's shape. */
+  readonly addend?: number;
   /** Partial sums over input channels cannot be added up, because. */
   readonly noSums?: string;
 }
@@ -36,6 +48,7 @@ function channelsOf(node: Node, roles: Roles, group: number, h: string, y: strin
       if (!input) return null;
       if (i === 0) return x;
       if (i === roles.weight) return w;
+      if (i === roles.addend) return `no${h}`;
       const many = (i === roles.bias || roles.perChannel?.includes(i)) && input.shape[0] === outputs;
       return many ? 'o' : '*';
     });
@@ -53,7 +66,12 @@ function channelsOf(node: Node, roles: Roles, group: number, h: string, y: strin
   };
 }
 
-const conv =
+/** The dimensions where a window may see nothing but padding. */
+const paddingOnly = (slides: readonly Slide[]): number[] =>
+  [...slides.keys()].filter((i) => Math.max(slides[i]!.padBegin, slides[i]!.padEnd) >= reach(slides[i]!));
+
+/** The rule of a convolution whose inputs have these roles. */
+export const conv =
   (roles: Roles): Rule =>
   (node) => {
     const [x, w, output] = [node.inputs[0]!.shape, node.inputs[roles.weight]!.shape, node.outputs[0]!.shape];
@@ -70,8 +88,19 @@ const conv =
       ...channels,
       outputs: [`no${h}`],
       kinds: { ...channels.kinds, ...perLetter((i) => (overlaps(slides[i]!) ? 'window' : 'free')) },
-      whole: { ...channels.whole, ...wholeAt(y, [...y].keys(), 'every output needs the whole kernel') },
-      windows: { ...channels.windows, ...perLetter((i) => (span: Span) => slideTile(slides[i]!, span).read) },
+      whole: {
+        ...channels.whole,
+        ...wholeAt(y, [...y].keys(), 'every output needs the whole kernel'),
+        ...(roles.addend && node.inputs[roles.addend]
+          ? wholeAt(h, paddingOnly(slides), 'a tile of padding alone has nothing to add to')
+          : {}),
+      },
+      windows: {
+        ...channels.windows,
+        ...perLetter(
+          (i) => (span: Span, input: number) => (input === roles.addend ? span : slideTile(slides[i]!, span).read),
+        ),
+      },
       ...(sums ? { combine: 'sum' } : {}),
       adjust: (tile, spans): Tile => {
         const tiles = slides.map((slide, i) => slideTile(slide, spans[h[i]!]!));

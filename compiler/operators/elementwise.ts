@@ -4,7 +4,7 @@ import type { Region, Span } from '../ir/region.ts';
 import { axisLetters, byLetters, type Family, int, type Rule, rightAligned, whole, wholeOf } from './rule.ts';
 
 /** Every output dimension is free; operands are broadcast. */
-const elementwise: Rule = (node) => {
+export const elementwise: Rule = (node) => {
   if (int(node, 'broadcast')) return whole('broadcasting by attribute (opset 6 and before) is not split');
   const letters = axisLetters(node.outputs[0]!.shape.length);
   return byLetters(node, {
@@ -44,7 +44,7 @@ const dropout: Rule = (node) => {
 };
 
 /** The upper or lower triangle: a tile's diagonal is moved by where the tile lies. */
-const trilu: Rule = (node) => {
+export const trilu: Rule = (node) => {
   const letters = axisLetters(node.outputs[0]!.shape.length);
   const [row, column] = [letters.at(-2)!, letters.at(-1)!];
   const offset = node.inputs[1];
@@ -66,17 +66,18 @@ const trilu: Rule = (node) => {
 };
 const diagonal = (k: number) => ({ kind: 'literal', dtype: 'int64', shape: [], data: [k] }) as const;
 
-const table = (types: string): Family =>
+/** One rule for many operators. */
+export const table = (types: string, rule: Rule = elementwise): Family =>
   Object.fromEntries(
     types
       .trim()
       .split(/\s+/)
-      .map((type) => [type, elementwise]),
+      .map((type) => [type, rule]),
   );
 
 export const elementwiseFamily: Family = {
   ...table(`
-    Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cast Ceil Celu Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid
+    Abs Acos Acosh Asin Asinh Atan Atanh BitCast BitwiseNot Cast Ceil Celu Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid
     HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh
     Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu
     Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less LessOrEqual Mod Mul Or PRelu

@@ -12,7 +12,7 @@ import {
   wholeAt,
 } from './rule.ts';
 
-const INDEXED = 'any of it may be indexed';
+export const INDEXED = 'any of it may be indexed';
 
 /** `data[.., indices, ..]`. */
 const gather: Rule = (node) => {
@@ -46,7 +46,7 @@ const gatherElements: Rule = (node) => {
 };
 
 /** `indices: [batch.., free.., k]`, `data: [batch.., indexed k.., rest..]` → `[batch.., free.., rest..]`. */
-const gatherND: Rule = (node) => {
+export const gatherND: Rule = (node) => {
   const [indices, output] = [node.inputs[1]!.shape, node.outputs[0]!.shape];
   const batch = int(node, 'batch_dims') ?? 0;
   const depth = indices.at(-1)!;
@@ -57,27 +57,6 @@ const gatherND: Rule = (node) => {
     inputs: [lead.slice(0, batch) + indexed.slice(0, depth) + letters.slice(lead.length), lead + indexed[depth]!],
     outputs: [letters],
     whole: { ...wholeAt(indexed, Array(depth).keys(), INDEXED), [indexed[depth]!]: 'one index has several parts' },
-  });
-};
-
-/** Along other dimensions than the axis, if the indices are as long there as the data. */
-const scatterElements: Rule = (node) => {
-  const [data, indices] = [node.inputs[0]!.shape, node.inputs[1]!.shape];
-  const axis = fromFront(int(node, 'axis') ?? 0, data.length);
-  const letters = axisLetters(data.length);
-  const shorter = [...data.keys()].filter((i) => i !== axis && data[i] !== indices[i]);
-  const along = freshLetters(1 + shorter.length, letters);
-  const own = [...letters]
-    .map((letter, i) => (i === axis ? along[0]! : shorter.includes(i) ? along[1 + shorter.indexOf(i)]! : letter))
-    .join('');
-  return byLetters(node, {
-    inputs: [letters, own, own],
-    outputs: [letters],
-    whole: {
-      ...wholeAt(along, [...along].keys(), INDEXED),
-      ...wholeAt(letters, [axis], INDEXED),
-      ...wholeAt(letters, shorter, 'the indices cover only its beginning'),
-    },
   });
 };
 
@@ -94,7 +73,7 @@ const oneHot: Rule = (node) => {
 };
 
 /** Bilinear samples at given places: any place of the picture may be asked for. */
-const gridSample: Rule = (node) => {
+export const gridSample: Rule = (node) => {
   const rank = node.inputs[0]!.shape.length - 2;
   if (rank > 3) return whole(`sampling ${rank} dimensions is not split`);
   const [from, to] = ['zyx'.slice(3 - rank), 'dhw'.slice(3 - rank)];
@@ -111,6 +90,4 @@ export const gatherFamily: Family = {
   GatherND: gatherND,
   GridSample: gridSample,
   OneHot: oneHot,
-  Scatter: scatterElements,
-  ScatterElements: scatterElements,
 };

@@ -12,7 +12,7 @@ import {
 } from './rule.ts';
 
 /** `alpha A B + beta C`: C is added once, by the partial that begins at 0. */
-const gemm: Rule = (node) => {
+export const gemm: Rule = (node) => {
   const c = node.inputs[2];
   return byLetters(node, {
     inputs: [

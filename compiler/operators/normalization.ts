@@ -13,7 +13,7 @@ import {
   wholeAt,
 } from './rule.ts';
 
-const STATISTICS = 'mean and variance are taken over it';
+export const STATISTICS = 'mean and variance are taken over it';
 const positions = (rank: number) => [...Array(rank).keys()];
 
 /** In inference the statistics are inputs: every dimension is free. */
@@ -123,4 +123,5 @@ export const normalizationFamily: Family = {
   LRN: localResponseNormalization,
   MeanVarianceNormalization: meanVarianceNormalization,
   RMSNormalization: layerNormalization,
+  SimplifiedLayerNormalization: layerNormalization,
 };

@@ -66,7 +66,7 @@ function doubt(mode: string, { input, before, after }: Side): string | undefined
   return Math.max(before, after) > most ? `${mode} goes round more than once` : undefined;
 }
 
-const pad: Rule = (node) => {
+export const pad: Rule = (node) => {
   const mode = string(node, 'mode') ?? 'constant';
   const sides = sidesOf(node);
   if (!sides) return whole('its padding is computed');

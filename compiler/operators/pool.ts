@@ -15,7 +15,7 @@ import {
 } from './rule.ts';
 import { overlaps, type SlideTile, slideAttributes, slideCrop, slidesOf, slideTile, spatialLetters } from './window.ts';
 
-const pool: Rule = (node): Cut | Whole => {
+export const pool: Rule = (node): Cut | Whole => {
   if (node.outputs[1]) return whole('its second output counts positions in the whole input');
   const [x, y] = [node.inputs[0]!.shape, node.outputs[0]!.shape];
   const rank = x.length - 2;
@@ -24,7 +24,7 @@ const pool: Rule = (node): Cut | Whole => {
   if (isWhole(slides)) return slides;
   const h = spatialLetters(rank);
   return byLetters(node, {
-    inputs: [`nc${h}`],
+    inputs: [`nc${h}`, ...node.inputs.slice(1).map((input) => (input ? '*' : null))],
     outputs: [`nc${h}`],
     kinds: Object.fromEntries(slides.flatMap((slide, i) => (overlaps(slide) ? [[h[i]!, 'window' as const]] : []))),
     windows: Object.fromEntries(slides.map((slide, i) => [h[i]!, (span: Span) => slideTile(slide, span).read])),
@@ -46,8 +46,8 @@ function ceilAttribute(node: Node, tiles: readonly SlideTile[]): Attributes {
 }
 
 /** `sum`: a part's mean weighs as much as its share of the elements. */
-const globalPool =
-  (combine: (node: Node) => 'sum' | 'max' | null): Rule =>
+export const globalPool =
+  (combine: (node: Node) => 'sum' | 'max' | null, reason = 'roots cannot be added up'): Rule =>
   (node) => {
     const x = node.inputs[0]!.shape;
     const rank = x.length - 2;
@@ -55,10 +55,10 @@ const globalPool =
     const h = spatialLetters(rank);
     const kind = combine(node);
     return byLetters(node, {
-      inputs: [`nc${h}`],
+      inputs: [`nc${h}`, ...node.inputs.slice(1).map((input) => (input ? '*' : null))],
       outputs: [`nc${'1'.repeat(rank)}`],
       ...(kind ? { combine: kind, kinds: Object.fromEntries([...h].map((letter) => [letter, 'reduce'])) } : {}),
-      ...(kind ? {} : { whole: Object.fromEntries([...h].map((letter) => [letter, 'roots cannot be added up'])) }),
+      ...(kind ? {} : { whole: Object.fromEntries([...h].map((letter) => [letter, reason])) }),
       adjust: (tile, spans) => {
         const share = [...h].reduce((product, letter, i) => (product * length(spans[letter]!)) / x[i + 2]!, 1);
         return kind === 'sum' && share !== 1 && node.type === 'GlobalAveragePool' ? { ...tile, scale: share } : tile;

@@ -14,7 +14,7 @@ import {
 } from './rule.ts';
 
 /** One scale for all, one a position along the axis, or one a block of positions there. */
-const linear: Rule = (node) => {
+export const linear: Rule = (node) => {
   const { shape } = node.inputs[0]!;
   const scale = node.inputs[1]!.shape;
   const letters = axisLetters(shape.length);
@@ -38,7 +38,7 @@ const linear: Rule = (node) => {
 };
 
 /** Scales and zero points of one matrix: one for all, or one a row (a column). */
-function parameterLetters(operand: Operand | null | undefined, matrix: string, letter: string): string | null {
+export function parameterLetters(operand: Operand | null | undefined, matrix: string, letter: string): string | null {
   if (!operand) return null;
   const { shape } = operand;
   if (shape.every((size) => size === 1)) return '*';
@@ -46,7 +46,7 @@ function parameterLetters(operand: Operand | null | undefined, matrix: string, l
 }
 
 /** Sums of integers: exact in parts too. */
-const matmulInteger: Rule = (node) => {
+export const matmulInteger: Rule = (node) => {
   const [a, b, aZero, bZero] = node.inputs;
   const letters = matmulLetters(a!.shape.length, b!.shape.length);
   return byLetters(node, {

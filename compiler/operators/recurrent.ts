@@ -1,5 +1,24 @@
-/** Recurrent layers: free along the batch; time, directions and state run whole. */
-import { byLetters, type Family, int, type Rule, whole } from './rule.ts';
+/** Recurrent layers: free along the batch and the directions; time and state run whole. */
+import type { Attributes } from '../ir/program.ts';
+import type { Span } from '../ir/region.ts';
+import { byLetters, type Family, int, type Node, type Rule, whole } from './rule.ts';
+
+/** One of two directions, with its share of the activations. */
+function oneDirection(node: Node, [begin]: Span): Attributes {
+  const names = node.attributes.activations;
+  const half = (values: readonly string[]) =>
+    values.slice((begin * values.length) / 2, ((begin + 1) * values.length) / 2);
+  return {
+    direction: { kind: 'string', value: begin === 0 ? 'forward' : 'reverse' },
+    ...(names?.kind === 'strings' ? { activations: { kind: 'strings', value: half(names.value) } } : {}),
+  };
+}
+
+/** Why directions stay together; lists of parameters do not say which activation they belong to. */
+const inseparable = (node: Node) =>
+  node.attributes.activation_alpha || node.attributes.activation_beta
+    ? 'its activations’ parameters do not say whose they are'
+    : undefined;
 
 /**
  * X: [s,b,i], W: [d,g,i], R: [d,g,h], B: [d,2g], lengths: [b], initial states: [d,b,h], peepholes: [d,p].
@@ -10,19 +29,21 @@ const recurrent: Rule = (node) => {
   const inputs = ['sbi', 'dgi', 'dgr', 'dq', 'b', 'dbh', 'dbh', 'dp'];
   const outputs = ['sdbh', 'dbh', 'dbh'];
   const reasons = {
-    s: 'each step needs the one before it',
-    d: 'the directions share their weights’ tensor',
-    h: 'each step needs the whole state',
+    s: 'each step needs the one before it: in time it can only be a pipeline',
+    h: 'each step needs the whole state: devices would exchange it at every step',
     i: 'each gate needs the whole input',
     g: 'each gate needs all its weights',
     r: 'each step needs the whole state',
     q: 'each gate needs all its weights',
     p: 'each gate needs all its weights',
   };
+  const reason = inseparable(node);
   return byLetters(node, {
     inputs: node.inputs.map((input, i) => (input ? inputs[i]! : null)),
     outputs: node.outputs.map((output, i) => (output ? outputs[i]! : null)),
-    whole: reasons,
+    whole: { ...reasons, ...(reason ? { d: reason } : {}) },
+    adjust: (tile, { d }) =>
+      d![1] - d![0] < node.inputs[1]!.shape[0]! ? { ...tile, attributes: oneDirection(node, d!) } : tile,
   });
 };
 

@@ -136,7 +136,8 @@ const squeeze: Rule = (node) => {
   });
 };
 
-const unsqueeze: Rule = (node) => viewCut(node, (tile) => tile);
+/** The tile's extents say all. */
+export const unsqueeze: Rule = (node) => viewCut(node, (tile) => tile);
 
 export const shapeFamily: Family = {
   Reshape: reshape,
