@@ -16,6 +16,13 @@ test('its pass is the tested one', () => {
   assert.ok(readme.includes(indented.join('\n')));
 });
 
+test('its program is what codegen writes', () => {
+  const golden = read('fixtures/cases/halo-exchanged/expected/left/program.ts').split('\n');
+  const shown = readme.split('\n').filter((line) => /device\.(segment|send|receive)/.test(line));
+  assert.ok(shown.length > 3);
+  for (const line of shown) assert.ok(golden.includes(line.slice(4)), line);
+});
+
 test('it names every policy', () => {
   for (const { name } of policies) assert.match(readme, new RegExp(`\\| \`${name}`));
 });

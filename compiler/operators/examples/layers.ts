@@ -80,9 +80,7 @@ export const layerExamples: readonly Case[] = [
     [
       index32(9, 2, 3),
       index32(2, 2, 3),
-      ...[f32(9, 8), f32(3, 8), f32(2, 8)].map((table) => ({ ...table, constant: true })),
-      f32(8),
-      f32(8),
+      ...[f32(9, 8), f32(3, 8), f32(2, 8), f32(8), f32(8)].map((table) => ({ ...table, constant: true })),
     ],
     {},
     { ...microsoft, outputs: [true, false, false] },
