@@ -8,86 +8,130 @@ import { canAssemble, type Step } from '../compiler/planning/schedule.ts';
 type Work = Compute | Assemble;
 type Group = readonly Work[] | Send | Receive;
 
-/** One device's operators and how they depend on each other. */
+/** Sends that are weighed against each other at a time; more only cost time to compare. */
+const COMPARED = 16;
+
+/** One device's operators and how they depend on each other. Every operator and dependence is looked at a few times only. */
 class DeviceOrder {
-  private readonly pending: Set<Operator>;
-  private readonly makers = new Map<string, Operator>();
-  private readonly makersOf = new Map<Operator, readonly Operator[]>();
   /** In the order they will run. */
   readonly groups: Group[] = [];
+  private readonly position = new Map<Operator, number>();
+  private readonly makersOf = new Map<Operator, readonly Operator[]>();
+  private readonly readersOf = new Map<Operator, Operator[]>();
+  private readonly pending: Set<Operator>;
+  /** How many makers of an operator wait for a receive, themselves or further up; none: it can run now. */
+  private readonly blockedMakers = new Map<Operator, number>();
+  private readonly freeSends = new Set<Send>();
+  private readonly freeWork = new Set<Work>();
+  /** Not yet received, by sender, in the order they are sent. */
+  private readonly receives = new Map<string, Receive[]>();
+  /** Everything before it is done, or a receive. */
+  private first = 0;
 
   constructor(
-    operators: readonly Operator[],
+    private readonly operators: readonly Operator[],
     /** Predicted, on this device. */
     private readonly seconds: (operator: Work) => number,
     /** Predicted, of values that cross a session's border. */
     private readonly border: (values: readonly Value[]) => number,
   ) {
     this.pending = new Set(operators);
-    for (const operator of operators) {
-      const makers = reads(operator).flatMap((value) => this.makers.get(valueKey(value)) ?? []);
+    const maker = new Map<string, Operator>();
+    for (const [i, operator] of operators.entries()) {
+      const makers = [...new Set(reads(operator).flatMap((value) => maker.get(valueKey(value)) ?? []))];
+      this.position.set(operator, i);
       this.makersOf.set(operator, makers);
-      for (const value of writes(operator)) this.makers.set(valueKey(value), operator);
+      this.readersOf.set(operator, []);
+      for (const one of makers) this.readersOf.get(one)!.push(operator);
+      for (const value of writes(operator)) maker.set(valueKey(value), operator);
+      this.blockedMakers.set(operator, makers.filter((one) => this.isBlocked(one)).length);
+      if (operator.kind === 'receive') {
+        const queue = this.receives.get(operator.from) ?? [];
+        queue.push(operator);
+        this.receives.set(operator.from, queue);
+      } else if (!this.isBlocked(operator)) this.free(operator);
     }
+  }
+
+  private isBlocked(operator: Operator): boolean {
+    if (operator.kind === 'receive') return this.pending.has(operator);
+    return this.blockedMakers.get(operator)! > 0;
+  }
+
+  private free(operator: Work | Send): void {
+    if (operator.kind === 'send') this.freeSends.add(operator);
+    else this.freeWork.add(operator);
   }
 
   run(): void {
     while (this.pending.size > 0) {
-      const blocked = this.blocked();
-      const free = [...this.pending].filter((operator) => !blocked.has(operator));
-      const sends = free.filter((operator) => operator.kind === 'send');
-      const work = free.filter((operator) => operator.kind === 'compute' || operator.kind === 'assemble');
-      if (sends.length > 0) {
-        const first = this.cheapest(sends, work);
-        this.work(this.needed(first, work));
-        for (const send of first) this.take(send);
-      } else if (work.length > 0) {
-        this.work(work);
+      if (this.freeSends.size > 0) {
+        const first = this.cheapest();
+        this.work(this.needed(first));
+        for (const send of first) this.send(send);
+      } else if (this.freeWork.size > 0) {
+        this.work(this.inOrder(this.freeWork));
       } else {
-        this.wait(blocked);
+        this.wait();
       }
     }
   }
 
-  private take(operator: Send | Receive): void {
+  private inOrder<T extends Operator>(operators: Iterable<T>): T[] {
+    return [...operators].sort((a, b) => this.position.get(a)! - this.position.get(b)!);
+  }
+
+  private send(operator: Send): void {
     this.pending.delete(operator);
+    this.freeSends.delete(operator);
     this.groups.push(operator);
   }
 
   private work(operators: readonly Work[]): void {
     if (operators.length === 0) return;
-    for (const operator of operators) this.pending.delete(operator);
+    for (const operator of operators) {
+      this.pending.delete(operator);
+      this.freeWork.delete(operator);
+    }
     this.groups.push(operators);
   }
 
-  /** Pending operators that cannot run before a pending receive; receives themselves included. */
-  private blocked(): Set<Operator> {
-    const blocked = new Set<Operator>();
-    // The list is in topological order: makers come first.
-    for (const operator of this.pending) {
-      const waits = operator.kind === 'receive' || this.makersOf.get(operator)!.some((maker) => blocked.has(maker));
-      if (waits) blocked.add(operator);
+  private receive(operator: Receive): void {
+    this.pending.delete(operator);
+    this.groups.push(operator);
+    const unblocked: Operator[] = [operator];
+    for (const one of unblocked) {
+      for (const reader of this.readersOf.get(one)!) {
+        const left = this.blockedMakers.get(reader)! - 1;
+        this.blockedMakers.set(reader, left);
+        if (left > 0 || reader.kind === 'receive') continue;
+        this.free(reader);
+        unblocked.push(reader);
+      }
     }
-    return blocked;
   }
 
-  /** Those of `work` that the sends need, in order. */
-  private needed(sends: readonly Send[], work: readonly Work[]): Work[] {
-    const needed = new Set<Operator>();
-    const visit = (operator: Operator) => {
-      if (!this.pending.has(operator) || needed.has(operator)) return;
-      needed.add(operator);
-      this.makersOf.get(operator)!.forEach(visit);
-    };
-    sends.forEach(visit);
-    return work.filter((operator) => needed.has(operator));
+  /** What the sends need of what can run now, in order. */
+  private needed(sends: readonly Send[]): Work[] {
+    const needed = new Set<Work>();
+    const visited: Operator[] = [...sends];
+    for (const operator of visited) {
+      for (const maker of this.makersOf.get(operator)!) {
+        if (maker.kind !== 'compute' && maker.kind !== 'assemble') continue;
+        if (!this.freeWork.has(maker) || needed.has(maker)) continue;
+        needed.add(maker);
+        visited.push(maker);
+      }
+    }
+    return this.inOrder(needed);
   }
 
   /** The sends that can leave first: the one that needs the least work, and those not worth another border after it. */
-  private cheapest(sends: readonly Send[], work: readonly Work[]): Send[] {
-    const order = sends
+  private cheapest(): Send[] {
+    const order = this.inOrder(this.freeSends)
+      .slice(0, COMPARED)
       .map((send) => {
-        const needed = this.needed([send], work);
+        const needed = this.needed([send]);
         return { send, needed, cost: needed.reduce((sum, operator) => sum + this.seconds(operator), 0) };
       })
       .sort((a, b) => a.cost - b.cost);
@@ -98,25 +142,21 @@ class DeviceOrder {
   /** Seconds that it costs to end a session after these operators: what the others read of them crosses its border. */
   private borderAfter(operators: readonly Work[]): number {
     const inside = new Set<Operator>(operators);
-    const outside = [...this.pending].filter((operator) => !inside.has(operator));
-    const read = new Set(outside.flatMap((operator) => reads(operator).map(valueKey)));
-    return this.border(operators.flatMap(writes).filter((value) => read.has(valueKey(value))));
+    const crossing = operators.filter((operator) =>
+      this.readersOf.get(operator)!.some((reader) => !inside.has(reader)),
+    );
+    return this.border(crossing.flatMap(writes));
   }
 
-  /** Receives what the first blocked operator lacks, and what its peers sent before that: it is there already. */
-  private wait(blocked: ReadonlySet<Operator>): void {
-    const first = [...blocked].find((operator) => operator.kind !== 'receive');
-    const wanted = new Set<Operator>();
-    const visit = (operator: Operator) => {
-      if (!blocked.has(operator) || wanted.has(operator)) return;
-      wanted.add(operator);
-      this.makersOf.get(operator)!.forEach(visit);
-    };
-    if (first) visit(first);
-    const receives = [...blocked].filter((operator) => operator.kind === 'receive');
-    for (const [i, receive] of receives.entries()) {
-      const sameOrLater = receives.slice(i).filter(({ from }) => from === receive.from);
-      if (!first || sameOrLater.some((other) => wanted.has(other))) this.take(receive);
+  /** Receives what the first operator lacks, and what its senders sent before that: it is there already. */
+  private wait(): void {
+    const isReady = (operator: Operator) => operator.kind === 'receive' || !this.pending.has(operator);
+    while (this.first < this.operators.length && isReady(this.operators[this.first]!)) this.first++;
+    const operator = this.operators[this.first];
+    const wanted = new Set<Operator>(operator ? this.makersOf.get(operator) : this.pending);
+    for (const queue of this.receives.values()) {
+      const last = queue.findLastIndex((receive) => wanted.has(receive));
+      for (const receive of queue.splice(0, last + 1)) this.receive(receive);
     }
   }
 }

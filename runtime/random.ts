@@ -7,7 +7,7 @@ import type { Tensor } from './program.ts';
 import { elements, formatShape, tensorOver } from './tensor.ts';
 
 /**
- * Floats in [0, 1), bytes over their whole range, other integers in [0, 8) (they are often indices), booleans.
+ * Floats in [0, 1), bytes over their whole range, other integers 0 or 1 (which token, mask and type may be), booleans.
  * @throws input-shape where a size is not known
  */
 export function randomTensor({ name, dtype, shape }: TensorSpec, seed: number): Tensor {
@@ -27,7 +27,7 @@ export function randomTensor({ name, dtype, shape }: TensorSpec, seed: number): 
 }
 
 function fill(dtype: DType, data: Tensor['data'], next: () => number): void {
-  const draw = DRAW[dtype] ?? ((unit) => Math.floor(unit * 8));
+  const draw = DRAW[dtype] ?? ((unit) => Math.floor(unit * 2));
   for (let i = 0; i < data.length; i++) {
     const value = draw(next());
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = BigInt(value);

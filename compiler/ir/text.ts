@@ -4,10 +4,13 @@ import { isKnown } from './program.ts';
 import { equalRegions, formatRegion, wholeRegion } from './region.ts';
 
 const BARE = /^[A-Za-z0-9_./$@+-]+$/;
-export const formatName = (name: string): string => `%${BARE.test(name) ? name : JSON.stringify(name)}`;
-const quoteUnlessBare = (name: string): string => (BARE.test(name) ? name : JSON.stringify(name));
+/** As JSON; the line ends that JSON leaves as they are would end a comment in a program. */
+const quote = (text: string): string =>
+  JSON.stringify(text).replace(/[\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16)}`);
+const quoteUnlessBare = (name: string): string => (BARE.test(name) ? name : quote(name));
+export const formatName = (name: string): string => `%${quoteUnlessBare(name)}`;
 /** An operator type `assemble` would read back as ours. */
-const formatType = (type: string): string => (type === 'assemble' ? JSON.stringify(type) : quoteUnlessBare(type));
+const formatType = (type: string): string => (type === 'assemble' ? quote(type) : quoteUnlessBare(type));
 const base64 = (bytes: Uint8Array): string => JSON.stringify(Buffer.from(bytes).toString('base64'));
 
 /** Shortest decimal text that reads back as the same float32, always recognisable as a float. */

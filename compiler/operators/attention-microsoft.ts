@@ -1,7 +1,7 @@
 /** The attentions of com.microsoft: free by batch, and by head where no operand packs Q, K and V one after another. */
 import type { Span } from '../ir/region.ts';
 import { headAttributes, headMap, REASONS } from './attention.ts';
-import { byLetters, type Family, int, type LetterSpec, type Node, type Operand, type Rule, wholeAt } from './rule.ts';
+import { byLetters, type Family, int, type Node, type Operand, type Rule, whole, wholeAt } from './rule.ts';
 
 const PACKED = 'Q, K and V lie one after another: a head is no contiguous part';
 const ones = (operand: Operand | null | undefined, dimension: number) => operand?.shape[dimension] === 1;
@@ -28,21 +28,21 @@ const unlessOne =
 
 /**
  * MultiHeadAttention and DecoderMaskedMultiHeadAttention.
- * Query [b,q,h*d] or packed [b,q,h,3,d]; key, value [b,k,h*d], packed [b,k,h,2,d], or cached [b,h,k,d];
- * bias: all of Q, K, V; key mask; addend to the scores [b|1,h|1,q,t]; past and present [b,h,t,d].
+ * Query [b,q,h*d]; key, value [b,k,h*d] or cached [b,h,k,d]; bias: all of Q, K, V; key mask;
+ * addend to the scores [b|1,h|1,q,t]; past and present [b,h,t,d].
  */
 const multiHead =
   (roles: { mask: number; addend: number; past: number; bias: number; beams: readonly number[] }): Rule =>
   (node) => {
     const heads = int(node, 'num_heads')!;
     const [query, key] = node.inputs;
-    const [packed, output] = [query!.shape.length === 5 || !key, node.outputs[0]!.shape];
+    if (!key || [query, key].some((operand) => operand!.shape.length === 5)) return whole(PACKED);
+    const output = node.outputs[0]!.shape;
     const mask = maskLetters(node.inputs[roles.mask], output[0]!);
     const size = output[2]! / heads;
-    const keys = ['', '', '', 'bkh', 'bhkd', 'bkhod'];
     const letters: string[] = [];
-    letters[0] = query!.shape.length === 5 ? 'bqhod' : key ? 'bqh' : 'bqo';
-    for (const i of [1, 2]) letters[i] = keys[node.inputs[i]?.shape.length ?? 0]!;
+    letters[0] = 'bqh';
+    for (const i of [1, 2]) letters[i] = node.inputs[i]?.shape.length === 3 ? 'bkh' : 'bhkd';
     letters[roles.bias] = '*';
     letters[roles.mask] = mask.text;
     letters[roles.addend] = 'bhqm';
@@ -50,31 +50,23 @@ const multiHead =
     letters[roles.past + 1] = 'bhpd';
     for (const [i] of node.inputs.entries()) letters[i] ??= '*';
     const caches = node.outputs[1] || node.outputs[2];
-    const fixed = packed
-      ? 'its queries and keys are one tensor'
-      : int(node, 'unidirectional') === 1
-        ? REASONS.causal
-        : caches
-          ? REASONS.caches
-          : undefined;
+    const fixed = int(node, 'unidirectional') === 1 ? REASONS.causal : caches ? REASONS.caches : undefined;
     const units: Record<number, number> = { [roles.addend]: 1, [roles.past]: 1, [roles.past + 1]: 1 };
     for (const i of [0, 1, 2]) {
       const shape = node.inputs[i]?.shape;
       if (shape) units[i] = shape.length === 3 ? shape[2]! / heads : 1;
     }
     const byHead = headMap(size, units);
-    const together = node.inputs[roles.bias] || (packed && query!.shape.length === 3);
     return byLetters(node, {
       inputs: present(node.inputs, letters),
       outputs: present(node.outputs, ['bqh', 'bhtd', 'bhtd', 'bhqt']),
       whole: {
         ...KEYS,
         d: REASONS.head,
-        o: 'Q, K and V of a head',
         c: COUNTED,
         ...(mask.spansBatch ? { b: COUNTED } : {}),
         ...(roles.beams.some((i) => node.inputs[i]) ? { b: 'beams refer to each other' } : {}),
-        ...(together ? { h: PACKED } : {}),
+        ...(node.inputs[roles.bias] ? { h: PACKED } : {}),
         ...(fixed ? { q: fixed } : {}),
       },
       steps: { h: size },
@@ -171,25 +163,27 @@ const linearAttention: Rule = (node) => {
     [0, 1, 2, 4, 5].flatMap((i) => (node.inputs[i] ? [[i, node.inputs[i]!.shape[2]! / heads]] : [])),
   );
   const byHead = headMap(size, { ...units, 3: 1 });
-  const state = window ? 'wbhdv' : 'bhdv';
-  const rate: LetterSpec['inputs'] = [ones(node.inputs[5], 2) && heads > 1 ? 'bs1' : 'bsh'];
+  const grouped = heads !== keyHeads;
+  const [head, packed] = grouped ? ['g', 'bsi'] : ['h', 'bsh'];
+  const state = `${window ? 'w' : ''}b${head}dv`;
+  const rate = ones(node.inputs[5], 2) && heads > 1 ? 'bs1' : packed;
   return byLetters(node, {
-    inputs: present(node.inputs, ['bsh', 'bsh', 'bsh', state, 'bsh', rate[0]!]),
+    inputs: present(node.inputs, [packed, packed, packed, state, packed, rate]),
     outputs: present(node.outputs, ['bsh', state]),
     whole: {
       s: 'each step needs the state before it',
       d: REASONS.head,
       v: REASONS.head,
       w: 'the states after the last tokens',
-      ...(heads === keyHeads ? {} : { h: 'queries and keys have different numbers of heads' }),
+      ...(grouped ? wholeAt('hgi', [0, 1, 2], 'queries and keys have different numbers of heads') : {}),
     },
     steps: { h: size },
     windows: { h: byHead },
     makes: { h: ([begin, end], i): Span => (i === 0 ? [begin, end] : [begin / size, end / size]) },
     adjust: (tile, spans) =>
-      heads === keyHeads
-        ? { ...tile, attributes: headAttributes(node, { q_num_heads: 1, kv_num_heads: 1 }, spans.h!, size) }
-        : tile,
+      grouped
+        ? tile
+        : { ...tile, attributes: headAttributes(node, { q_num_heads: 1, kv_num_heads: 1 }, spans.h!, size) },
   });
 };
 

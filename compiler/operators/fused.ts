@@ -12,12 +12,12 @@ const fusedConv: Rule = (node) => {
   return conv({ weight: 1, bias: 2, addend: 3, ...(activated ? { noSums: LATER } : {}) })(node);
 };
 
+/** Its activation cannot be left out. */
 const fusedGemm: Rule = (node) => {
   const cut = gemm(node);
-  if (isWhole(cut) || !string(node, 'activation')) return cut;
+  if (isWhole(cut)) return cut;
   const { combine: _, ...rest } = cut;
-  const { k, ...letters } = cut.letters;
-  return { ...rest, letters: { ...letters, k: { kind: 'whole', size: k!.size, reason: LATER } } };
+  return { ...rest, letters: { ...cut.letters, k: { kind: 'whole', size: cut.letters.k!.size, reason: LATER } } };
 };
 
 /** `[batch.., m, k]`, transposed `[batch.., k, m]`, or with the batch inside: `[m, batch.., k]`, `[k, batch.., m]`. */

@@ -1,6 +1,16 @@
 /** Normalizing, embedding and recurrent layers of com.microsoft: free by batch and position, whole along the features. */
 import { STATISTICS } from './normalization.ts';
-import { axisLetters, byLetters, type Family, int, type Operand, type Rule, rightAligned, wholeAt } from './rule.ts';
+import {
+  axisLetters,
+  byLetters,
+  type Family,
+  int,
+  type Operand,
+  type Rule,
+  rightAligned,
+  whole,
+  wholeAt,
+} from './rule.ts';
 
 const present = (operands: readonly (Operand | null)[], letters: readonly string[]) =>
   operands.map((operand, i) => (operand ? letters[i]! : null));
@@ -47,7 +57,7 @@ const quantizedEmbedding: Rule = (node) => {
     whole: {
       ...wholeAt('ag', [0, 1], ROW),
       w: STATISTICS,
-      s: 'the mask’s length is counted over it',
+      ...(node.outputs[1] ? { s: 'the mask’s length is counted over it' } : {}),
     },
     windows: { s: (span) => span },
   });
@@ -76,10 +86,12 @@ const causalConvolution: Rule = (node) => {
   const rank = node.inputs[0]!.shape.length;
   const spatial = 'dhw'.slice(5 - rank);
   const last = int(node, 'channels_last') === 1;
+  if (last && rank > 3) return whole('its channels are several dimensions, its weights one');
   const window = (int(node, 'state_window') ?? 0) > 0 ? 'o' : '';
   const data = last ? `b${spatial}c` : `bc${spatial}`;
   const stateRank = node.outputs[1]?.shape.length ?? node.inputs[3]?.shape.length ?? 3;
-  const state = `${window}bc${'xyz'.slice(0, stateRank - 2 - window.length)}`;
+  const kept = 'xyz'.slice(0, stateRank - 2 - window.length);
+  const state = `${window}b${last ? `${kept}c` : `c${kept}`}`;
   return byLetters(node, {
     inputs: present(node.inputs, [data, `c1${'pqr'.slice(0, node.inputs[1]!.shape.length - 2)}`, 'c', state]),
     outputs: present(node.outputs, [data, state]),

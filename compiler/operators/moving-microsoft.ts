@@ -4,7 +4,17 @@ import { channelsLast } from './channels-last.ts';
 import { gatherND, gridSample, INDEXED } from './gather.ts';
 import { pad } from './pad.ts';
 import { pool } from './pool.ts';
-import { axisLetters, byLetters, type Family, freshLetters, fromFront, int, type Rule, wholeAt } from './rule.ts';
+import {
+  axisLetters,
+  byLetters,
+  type Family,
+  freshLetters,
+  fromFront,
+  int,
+  type Rule,
+  whole,
+  wholeAt,
+} from './rule.ts';
 import { unsqueeze } from './shape.ts';
 import { kernelLetters, spatialLetters } from './window.ts';
 
@@ -56,37 +66,35 @@ const cropAndResize: Rule = (node) =>
     },
   });
 
-/** The mask is as large as the picture. */
+/** The mask of the first channels is used for all: a picture of the batch is on its own, parts of it are not. */
 const maskedPool: Rule = (node) => {
   const spatial = spatialLetters(node.inputs[0]!.shape.length - 2);
   const kernel = kernelLetters(spatial.length);
+  const letters = `c${spatial}${kernel}`;
   return byLetters(node, {
     inputs: [`nc${kernel}`, '*'],
     outputs: [`nc${spatial}`],
-    whole: {
-      ...wholeAt(`${spatial}${kernel}`, [...spatial, ...kernel].keys(), 'the mask is repeated over the whole picture'),
-      ...wholeAt('nc', [0, 1], 'the mask is repeated over the whole picture'),
-    },
+    whole: wholeAt(letters, [...letters].keys(), 'the mask is laid over the whole picture'),
   });
 };
 
-/** Rows are cropped by a padding that is an input: only batch and output channels are cut. */
+/** Rows are cropped by a padding that is an input: only batch and channels are cut, the input's as a sum. */
 const dynamicConvTranspose: Rule = (node) => {
+  if ((int(node, 'group') ?? 1) > 1) return whole('its padding is an input, and channels are cut between groups only');
   const spatial = spatialLetters(node.inputs[0]!.shape.length - 2);
   const kernel = kernelLetters(spatial.length);
-  const grouped = (int(node, 'group') ?? 1) > 1;
   const from = freshLetters(spatial.length, `nco${spatial}${kernel}`);
+  const inputs = [`nc${from}`, `co${kernel}`, '*', 'o'];
   return byLetters(node, {
-    inputs: [`nc${from}`, `co${kernel}`, '*', 'o']
-      .slice(0, node.inputs.length)
-      .map((text, i) => (node.inputs[i] ? text : null)),
-    outputs: [`n${grouped ? 'p' : 'o'}${spatial}`],
+    inputs: node.inputs.map((input, i) => (input ? inputs[i]! : null)),
+    outputs: [`no${spatial}`],
+    kinds: { c: 'reduce' },
+    combine: 'sum',
     whole: {
       ...wholeAt(kernel, [...kernel].keys(), 'every output needs the whole kernel'),
-      ...wholeAt(`${spatial}${from}`, [...spatial, ...from].keys(), 'its padding is an input'),
-      c: 'every output needs all channels',
-      ...(grouped ? { o: 'channels are cut between groups only', p: 'channels are cut between groups only' } : {}),
+      ...wholeAt(spatial + from, [...spatial, ...from].keys(), 'its padding is an input'),
     },
+    adjust: (tile, { c }) => (c![0] > 0 ? { inputs: tile.inputs.slice(0, 3) } : tile),
   });
 };
 

@@ -70,7 +70,10 @@ export const poolFamily: Family = {
   MaxPool: pool,
   AveragePool: pool,
   LpPool: pool,
-  GlobalAveragePool: globalPool(() => 'sum'),
+  GlobalAveragePool: globalPool(
+    ({ opset }) => (opset < 7 ? null : 'sum'),
+    'onnxruntime cannot weigh parts before opset 7',
+  ),
   GlobalMaxPool: globalPool(() => 'max'),
   GlobalLpPool: globalPool((node) => ((int(node, 'p') ?? 2) === 1 ? 'sum' : null)),
 };

@@ -46,7 +46,9 @@ const reduce =
       ? 'parts of it cannot be combined'
       : !combinable || (isMean && !tensor.dtype?.startsWith('float'))
         ? `parts of dtype ${tensor.dtype} cannot be combined`
-        : undefined;
+        : isMean && node.opset < 7
+          ? 'onnxruntime cannot weigh parts before opset 7'
+          : undefined;
     const reduced = axes.map((axis) => letters[axis]!);
     return byLetters(node, {
       inputs: [letters, ...(node.inputs[1] ? ['*'] : [])],

@@ -1,6 +1,15 @@
 /** How each operator of an imported program may be cut, and which operators need no device of their own. */
 
-import { type Compute, isKnown, type Literal, type Program, tensorOf, type Value } from '../ir/program.ts';
+import {
+  type Compute,
+  isKnown,
+  type Literal,
+  type Program,
+  reads,
+  tensorOf,
+  type Value,
+  writes,
+} from '../ir/program.ts';
 import { constantOf } from '../onnx/weights.ts';
 import { cutOf } from '../operators/index.ts';
 import { type Cut, isWhole, type Node, type Operand, type Whole } from '../operators/rule.ts';
@@ -22,6 +31,9 @@ function cut(program: Program<'imported'>, operator: Compute): Cut | Whole {
   const inputs = operator.inputs.map((input) => operand(program, input));
   const outputs = operator.outputs.map((output) => operand(program, output));
   if (operator.captures.length > 0) return { whole: 'its subgraphs use outer values' };
+  const isOpaque = ({ tensor }: Value) => tensorOf(program, tensor).dtype === null;
+  if ([...reads(operator), ...writes(operator)].some(isOpaque))
+    return { whole: 'a sequence, a map or a dtype that JavaScript lacks never leaves its device' };
   if (inputs.includes(undefined) || outputs.includes(undefined)) return { whole: 'a shape depends on the data' };
   const node: Node = {
     name: operator.origin,

@@ -14,9 +14,11 @@ import {
   subtractAll,
   wholeRegion,
 } from '../ir/region.ts';
-import { type Cut, isWhole, type Spans, type Whole } from '../operators/rule.ts';
+import { type Cut, isWhole, outputRegion, type Spans, type Whole } from '../operators/rule.ts';
 import { cutsOf } from './cuts.ts';
 import type { Plan, PlanPart } from './plan.ts';
+
+export { outputRegion };
 
 export interface ResolvedPart {
   readonly device: string;
@@ -35,10 +37,6 @@ export const wholeSpans = (cut: Cut): Spans =>
 
 /** The letters of the first output an operator has: what a part's region is written in. */
 export const primaryLetters = (cut: Cut): readonly string[] => cut.outputs.find((letters) => letters !== null) ?? [];
-
-/** The region of output `index` that spans say. */
-export const outputRegion = (cut: Cut, index: number, spans: Spans): Region =>
-  cut.outputs[index]!.map((letter) => spans[letter]!);
 
 /** Spans of the part whose first output is `region`; letters that it does not have are whole. */
 export const spansOf = (cut: Cut, region: Region): Spans => ({

@@ -119,7 +119,7 @@ const drops = 'return { ...program, operators: program.operators.slice(0, -1) };
 // biome-ignore format: one row a case
 const broken: Readonly<Record<string, readonly [string, string, RegExp]>> = {
   'no file': [work.path('none.ts'), 'pass', /cannot be read.*--pass .*none\.ts/s],
-  'a file that is no TypeScript': [work.write('syntax.ts', 'export default {'), 'pass', /syntax\.ts:1: Unexpected/],
+  'a file that is no TypeScript': [work.write('syntax.ts', 'export default {'), 'pass', /syntax\.ts:\d+: .*end of file/],
   'no default export': [work.write('named.ts', 'export const pass = 1;'), 'pass', /default export is no pass.*named\.ts/s],
   'a default export that is no pass': [work.write('object.ts', 'export default { name: "x" };'), 'pass', /default export is no pass/],
   'an unknown stage': [passFile('late', 'finished', 'return program;'), 'pass', /default export is no pass/],

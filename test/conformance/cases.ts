@@ -1,9 +1,9 @@
 /** Test cases in the layout of ONNX's backend suite: what there is to run, and the data it takes and gives. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fromProto } from '../../compiler/cli/inputs.ts';
 import { takeApart } from '../../compiler/onnx/draft.ts';
-import { toNumber, type ValueInfoProto } from '../../compiler/onnx/proto.ts';
+import { decodeModel, onnx, toNumber, type ValueInfoProto } from '../../compiler/onnx/proto.ts';
 import { scanModel } from '../../compiler/onnx/scan.ts';
 import { dtypeOfOnnxNumber } from '../../runtime/dtype.ts';
 import type { Tensor } from '../../runtime/program.ts';
@@ -77,7 +77,7 @@ const tensorIn = (file: string): Tensor => fromProto(readFileSync(file));
 
 /**
  * Files belong to the inputs in order. An initializer that is also an input has its value already: it is only fed if there
- * are files for those too.
+ * are files for those too, see {@link withoutDefaults}.
  */
 export function readData({ model, data }: Case): DataSet[] {
   const draft = takeApart(model, scanModel(model));
@@ -91,6 +91,20 @@ export function readData({ model, data }: Case): DataSet[] {
       : Object.fromEntries(free.map((info): [string, Tensor] => [info.name, ramp(info)])),
     outputs: named(draft.outputs, outputs),
   }));
+}
+
+/**
+ * The model whose inputs are all that the data feeds: import takes an initializer that is also an input for a weight, so the
+ * default of one that is fed is left out, in a copy in `folder`.
+ */
+export function withoutDefaults(model: string, { inputs }: DataSet, folder: string): string {
+  const { initializers } = takeApart(model, scanModel(model));
+  if (!initializers.some(({ name }) => Object.hasOwn(inputs, name))) return model;
+  const proto = decodeModel(readFileSync(model));
+  const kept = proto.graph!.initializer.filter(({ name }) => !Object.hasOwn(inputs, name));
+  const copy = join(folder, 'model.onnx');
+  writeFileSync(copy, onnx.ModelProto.encode({ ...proto, graph: { ...proto.graph!, initializer: kept } }).finish());
+  return copy;
 }
 
 /** Sizes of the inputs' free dimensions, by input and axis. */

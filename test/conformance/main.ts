@@ -13,6 +13,7 @@ DIR holds folders with model.onnx and test_data_set_N/{input,output}_K.pb, at an
   --devices N    how many each model is split over (2)
   --filter TEXT  only cases whose name contains it
   --turn N       other letters and devices for every operator (0)
+  --policy NAME  plan as \`shardonnx compile\` does, instead of splitting every operator
   --jobs N       processes (this machine's cores)
   --json         print one JSON object
   --verbose      list every operator that ran whole, and why
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
     devices: { type: 'string', default: '2' },
     filter: { type: 'string', default: '' },
     turn: { type: 'string', default: '0' },
+    policy: { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
     json: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
@@ -64,7 +66,7 @@ if (positionals.length !== 1) usage('name one folder');
 const cases = findCases(resolve(positionals[0]!)).filter(({ name }) => name.includes(values.filter));
 if (cases.length === 0)
   usage(`${positionals[0]} holds no case${values.filter && ` whose name contains ${values.filter}`}`);
-const options = { devices: whole('devices', 1), turn: whole('turn', 0) };
+const options = { devices: whole('devices', 1), turn: whole('turn', 0), policy: values.policy ?? null };
 const began = performance.now();
 const outcomes = await runAll(cases, options, whole('jobs', 1), (outcome) => {
   if (!values.json) print(outcome);

@@ -10,14 +10,17 @@ import { lower } from '../../compiler/compile.ts';
 import { type Program, valueKey, writes } from '../../compiler/ir/program.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { cutsOf } from '../../compiler/planning/cuts.ts';
+import { makePlan } from '../../compiler/planning/policies/index.ts';
 import { openBundle, type Tensor } from '../../runtime/index.ts';
-import { type Case, type DataSet, freeDimensions, readData } from './cases.ts';
+import { type Case, type DataSet, freeDimensions, readData, withoutDefaults } from './cases.ts';
 import { type Reason, splitEverything } from './split-everything.ts';
 
 export interface Options {
   readonly devices: number;
   /** See {@link splitEverything}. */
   readonly turn: number;
+  /** One of shardonnx's own policies instead. */
+  readonly policy: string | null;
 }
 
 export interface Outcome {
@@ -84,9 +87,14 @@ interface Built {
 }
 
 async function build(test: Case, data: DataSet, options: Options, output: string): Promise<Built> {
-  const imported = await importModel(test.model, { dims: freeDimensions(test, data) });
+  const imported = await importModel(withoutDefaults(test.model, data, workspace), {
+    dims: freeDimensions(test, data),
+  });
   const cluster = clusterOf(options.devices);
-  const { plan, whole } = splitEverything(imported, cluster, options.turn);
+  const { policy, turn } = options;
+  const { plan, whole } = policy
+    ? { plan: makePlan(imported, cluster, policy), whole: [] }
+    : splitEverything(imported, cluster, turn);
   const { schedule } = lower(imported, { cluster, plan });
   await writeBundle(output, { schedule, plan, cluster });
   return { split: isSplit(schedule.program, imported), whole };

@@ -15,6 +15,8 @@ import { estimateSeconds } from './estimate.ts';
 import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './spatial.ts';
 
+/** Operators upwards that are asked whether they would be computed again too. */
+const LOOK_AHEAD = 6;
 /** A share may grow by this factor; what is more costs more time than its halo would. */
 const GROWTH = 1.5;
 
@@ -141,7 +143,7 @@ class HaloPlanner {
     return growth > this.limit ? null : wider;
   }
 
-  private isWorthIt(sharing: Sharing, own: Share | undefined, wider: Share): boolean {
+  private isWorthIt(sharing: Sharing, own: Share | undefined, wider: Share, above = LOOK_AHEAD): boolean {
     const [from, to] = [own && regionOf(sharing, own), regionOf(sharing, wider)];
     const extra = from ? subtract(to, from).reduce((sum, rest) => sum + count(rest), 0) : count(to);
     if (extra === 0) return false;
@@ -152,11 +154,11 @@ class HaloPlanner {
     const { dtype } = tensorOf(this.program, output.tensor);
     const exchanged = extra * (dtype ? bytesPerElement(dtype) : 0);
     const again = this.lacks(sharing, wider) - (own ? this.lacks(sharing, own) : 0);
-    return again < exchanged || (again === exchanged && more <= TINY && this.isWorthItAbove(sharing, wider));
+    return again < exchanged || (again === exchanged && more <= TINY && above > 0 && this.isWorthItAbove(sharing, wider, above - 1));
   }
 
   /** Equal bytes: computing again only pays if what makes the input would be computed again too, which saves a message. */
-  private isWorthItAbove(sharing: Sharing, wider: Share): boolean {
+  private isWorthItAbove(sharing: Sharing, wider: Share, above: number): boolean {
     const lacking = readsOf(this.program, sharing, wider).filter(
       (value) => this.holdings.missing(wider.device, value) > 0,
     );
@@ -165,7 +167,7 @@ class HaloPlanner {
     if (lacking.length !== 1 || !value?.region || !maker || !isGrowable(maker)) return false;
     const own = maker.shares.find((share) => share.device === wider.device);
     const wanted = own?.spans ? hull([regionOf(maker, own), value.region]) : value.region;
-    return this.isWorthIt(maker, own, { device: wider.device, spans: alignedSpans(maker.cut!, wanted) });
+    return this.isWorthIt(maker, own, { device: wider.device, spans: alignedSpans(maker.cut!, wanted) }, above);
   }
 
   /** Bytes of its inputs that a share must receive. */

@@ -1,0 +1,84 @@
+/** The command line as users start it: a process, its streams and its exit status. */
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { version } from '../../compiler/version.ts';
+import { assertRefused, json, spawned, workFolder } from '../support/cli.ts';
+import { modelFile } from '../support/imported.ts';
+import { root } from '../support/sources.ts';
+
+const test = suite('process');
+const work = workFolder();
+const model = modelFile('residualBlock');
+const build = work.path('build');
+
+/** Processes that `pid` started whose command has `word` in it. */
+function childrenOf(pid: number, word: string): number[] {
+  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).trim().split('\n');
+  return rows
+    .filter((row) => row.includes(word))
+    .map((row) => row.trim().split(/\s+/, 2).map(Number))
+    .flatMap(([child, parent]) => (parent === pid ? [child!] : []));
+}
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+test('help and version end with status 0', async () => {
+  const [help, said] = await Promise.all([spawned('--help'), spawned('--version')]);
+  assert.equal([help.status, help.stderr], [0, '']);
+  for (const command of ['inspect', 'compile', 'run', 'verify'])
+    assert.match(help.stdout, new RegExp(`^ {2}${command} `, 'm'));
+  assert.equal([said.status, said.stdout], [0, `${version}\n`]);
+});
+
+test('compile, then run: one process a device, nothing but JSON on stdout, status 0', async () => {
+  const compiled = await spawned('compile', model, '-c', work.cluster, '-o', build, '--json');
+  assert.is(compiled.status, 0, compiled.stderr);
+  assert.is(json(compiled).ok, true);
+  const ran = await spawned('run', build, '--repeat', '2', '--verify', model, '--json');
+  assert.is(ran.status, 0, ran.stderr);
+  const { ok, devices, verified } = json(ran);
+  assert.equal([ok, verified[0].ok], [true, true]);
+  // Peak memory is a process's own: null where all devices share one.
+  for (const name of ['a', 'b']) assert.ok(devices[name].peakBytes > 1e6, name);
+});
+
+test('what is refused is said on stderr with status 1, without a stack trace', async () => {
+  const refused = await spawned('compile', work.cluster, '-c', work.cluster, '-o', work.path('out'));
+  assertRefused(refused, 'model-not-onnx', /two\.yaml/);
+  assert.not(existsSync(work.path('out')));
+});
+
+/** Starts a long run, waits until its devices are there and `delay` milliseconds more, interrupts it; the devices that outlive it. */
+async function interrupted(delay: number): Promise<number[]> {
+  const args = ['--import', 'tsx', 'compiler/cli/main.ts', 'run', build, '--repeat', '1000000'];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'ignore' });
+  const devices = () => childrenOf(child.pid!, 'main.js');
+  for (let i = 0; i < 600 && devices().length < 2; i++) await sleep(100);
+  const started = devices();
+  assert.is(started.length, 2, 'both devices run');
+  await sleep(delay);
+  child.kill('SIGINT');
+  await new Promise((resolve) => child.once('close', resolve));
+  for (let i = 0; i < 100 && started.some(isAlive); i++) await sleep(100);
+  const left = started.filter(isAlive);
+  for (const pid of left) process.kill(pid, 'SIGKILL');
+  return left;
+}
+
+test('an interrupted run leaves no device behind', async () => {
+  assert.equal(await interrupted(3000), [], 'at work');
+});
+
+test('nor does a run that is interrupted while its devices start', async () => {
+  assert.equal(await interrupted(0), [], 'while they start');
+});
+
+test.run();

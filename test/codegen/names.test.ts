@@ -1,0 +1,86 @@
+/** Names as models have them: keywords, quotes, line breaks, letters of every alphabet. The programs are TypeScript and run. */
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseCluster } from '../../compiler/cluster/cluster.ts';
+import { compile } from '../../compiler/compile.ts';
+import type { Plan } from '../../compiler/planning/plan.ts';
+import { openBundle } from '../../runtime/bundle.ts';
+import { modelBytes, node, value } from '../onnx/make.ts';
+import { workFolder } from '../support/cli.ts';
+import { assertEqualOutputs, inputsFor, reference } from '../support/reference.ts';
+import { typeErrors } from '../support/type-check.ts';
+
+const test = suite('names');
+const work = workFolder();
+const cluster = parseCluster({
+  devices: { a: {}, 'b-2_x': {} },
+  links: [{ between: ['a', 'b-2_x'], bandwidth: '1 Gbit/s' }],
+});
+const programs: string[] = [];
+
+/** input → Exp → inner → Neg → output, shared: every name is a variable, a comment or a file's content on both devices. */
+async function runs(input: string, inner: string, output: string): Promise<void> {
+  const [exp, neg] = [`${inner} maker`, `${output} maker`];
+  const nodes = [node('Exp', [input], [inner], {}, { name: exp }), node('Neg', [inner], [output], {}, { name: neg })];
+  const bytes = modelBytes({ nodes, inputs: [value(input, [2, 2])], outputs: [value(output)] });
+  const model = work.write(`${programs.length}.onnx`, bytes);
+  const folder = work.path(`build${programs.length}`);
+  const halves = [
+    { device: 'a', region: '[0:1,:]' },
+    { device: 'b-2_x', region: '[1:2,:]' },
+  ];
+  const plan: Plan = { format: 1, model: '', policy: '', operators: { [exp]: halves, [neg]: 'a' } };
+  await compile({ model, cluster, plan, output: folder });
+  programs.push(join(folder, 'a', 'program.ts'), join(folder, 'b-2_x', 'program.ts'));
+  const bundle = await openBundle(folder, { transport: 'memory', threads: 1 });
+  try {
+    const inputs = inputsFor(bundle.inputs);
+    assertEqualOutputs((await bundle.infer(inputs)).outputs, await reference(model, inputs));
+  } finally {
+    await bundle.close();
+  }
+}
+
+const names: Readonly<Record<string, readonly (readonly [input: string, inner: string, output: string])[]>> = {
+  'words of the language': [
+    ['class', 'default', 'return'],
+    ['undefined', 'null', 'true'],
+    ['await', 'async', 'yield'],
+    ['arguments', 'eval', 'let'],
+    ['__proto__', 'constructor', 'toString'],
+  ],
+  'names the program itself uses': [
+    ['inputs', 'device', 'program'],
+    ['Tensor', 'Inputs', 'Outputs'],
+  ],
+  'what is no identifier': [
+    ['1', '2:0', '3/a.b'],
+    ['a-b', 'a_b', 'a b'],
+    ['"', "'", '`'],
+    ['\\', '$' + '{x}', '</script>'],
+    ['*/ x', '// y', '/* z'],
+  ],
+  'line ends': [['x\ny', 'x\ry', 'x\u2028y']],
+  'letters of every alphabet': [
+    ['é', 'è', '漢字'],
+    ['🤖', 'ñandú', 'Привет'],
+  ],
+};
+for (const [what, all] of Object.entries(names)) {
+  test(what, async () => {
+    for (const three of all) await runs(...three);
+  });
+}
+
+test('a model whose file has an odd name', async () => {
+  const model = work.write('it\'s a "model" *.onnx', modelBytes());
+  await compile({ model, cluster, policy: 'whole:a', output: work.path('odd') });
+  programs.push(join(work.path('odd'), 'a', 'program.ts'));
+});
+
+test('all of these programs are TypeScript without errors', () => {
+  assert.equal(typeErrors(programs), []);
+});
+
+test.run();
