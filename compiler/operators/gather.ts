@@ -28,6 +28,21 @@ const gather: Rule = (node) => {
   });
 };
 
+/** Slices along the axis are kept or not; without an axis the tensor is one list. */
+const compress: Rule = (node) => {
+  const given = int(node, 'axis');
+  if (given === undefined) return whole('its output is a list whose length the data decides');
+  const { shape } = node.inputs[0]!;
+  const axis = fromFront(given, shape.length);
+  const letters = axisLetters(shape.length);
+  return byLetters(node, {
+    inputs: [letters, '*'],
+    outputs: [letters],
+    whole: wholeAt(letters, [axis], 'the data decide what of it is kept'),
+    windows: { [letters[axis]!]: () => [0, shape[axis]!] },
+  });
+};
+
 /** Indices and output have one shape; along other dimensions than the axis the data may be longer. */
 const gatherElements: Rule = (node) => {
   const data = node.inputs[0]!.shape;
@@ -85,6 +100,7 @@ export const gridSample: Rule = (node) => {
 };
 
 export const gatherFamily: Family = {
+  Compress: compress,
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherND,

@@ -13,7 +13,7 @@ const SEARCH = 'it runs whole models in a loop, each round needs the one before 
 export const never: Family = {
   ...reasons('control flow runs on one device', 'If Loop Scan SequenceMap'),
   ...reasons(RANDOM, 'Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike'),
-  ...reasons(DATA, 'Compress NonMaxSuppression NonZero Unique'),
+  ...reasons(DATA, 'NonMaxSuppression NonZero Unique'),
   ...reasons('it tells about the whole tensor', 'Shape Size'),
   ...reasons('a constant', 'Constant EyeLike Range'),
   ...reasons('a constant of a few numbers', 'BlackmanWindow HammingWindow HannWindow MelWeightMatrix'),
@@ -25,7 +25,6 @@ export const never: Family = {
   ),
   ...reasons(STRINGS, 'RegexFullMatch StringConcat StringNormalizer StringSplit'),
   ...reasons('its indices count positions in the whole output', 'MaxUnpool'),
-  ...reasons('where it cuts is computed', 'DynamicSlice'),
 };
 
 export const neverOfLearning: Family = {

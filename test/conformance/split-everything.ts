@@ -66,8 +66,29 @@ function groupsOf(program: Program, operators: Iterable<Compute>): (operator: st
   return find;
 }
 
-/** @param turn picks other letters and devices, as long as there are others */
-export function splitEverything(program: Program<'imported'>, cluster: Cluster, turn: number): EverythingSplit {
+/** Picks one of the letters an operator can be cut along. */
+export type Prefer = (cut: Cut, letters: readonly string[]) => string | undefined;
+
+/** Output channels, hidden units, heads: the second dimension of four, the last of fewer. */
+export const channels: Prefer = (cut, letters) => {
+  const primary = primaryLetters(cut);
+  const wanted = primary[primary.length >= 4 ? 1 : primary.length - 1];
+  return letters.find((letter) => letter === wanted);
+};
+
+/** What is summed up. */
+export const reductions: Prefer = (cut, letters) => letters.find((letter) => cut.letters[letter]!.kind === 'reduce');
+
+/**
+ * @param turn picks other letters and devices, as long as there are others
+ * @param prefer has the first word on letters
+ */
+export function splitEverything(
+  program: Program<'imported'>,
+  cluster: Cluster,
+  turn: number,
+  prefer: Prefer = () => undefined,
+): EverythingSplit {
   const { operators, cuts, constants } = cutsOf(program);
   const devices = cluster.devices.map(({ name }) => name);
   const groupOf = groupsOf(program, operators.values());
@@ -84,7 +105,7 @@ export function splitEverything(program: Program<'imported'>, cluster: Cluster, 
     }
     const long = letters.filter((name) => pieces(cut.letters[name]!) >= devices.length);
     const among = long.length > 0 ? long : letters;
-    const name = among[(hash(`${program.name} ${origin}`) + turn) % among.length]!;
+    const name = prefer(cut, among) ?? among[(hash(`${program.name} ${origin}`) + turn) % among.length]!;
     return partsAlong(cut, name, shape as readonly number[], devices.length).map((part, i) => ({
       device: device(i),
       ...part,

@@ -22,6 +22,7 @@ const UNARY: Record<string, Partial<Case>> = {
       .split(/\s+/)
       .map((type) => [type, {}]),
   ),
+  BitCast: { opset: 26, attributes: { to: int(6) } },
   BitwiseNot: { inputs: [u8(2, 3, 4)], opset: 18 },
   Cast: { attributes: { to: int(6) } },
   Celu: { attributes: { alpha: float(0.7) } },

@@ -13,6 +13,7 @@ import {
   positive,
   reals,
   scale,
+  tensor,
   text,
   texts,
   u8,
@@ -83,7 +84,12 @@ export const alongExamples: readonly Case[] = [
     { pad_id: int(0), n_head_per_ngram: int(2), max_ngram_size: int(2) },
     microsoft,
   ),
-  example('NGramRepeatBlock', [index(3, 2, 6), f32(2, 3)], { ngram_size: int(2) }, microsoft),
+  example(
+    'NGramRepeatBlock',
+    [{ ...index(9, 2, 6), values: [1, 2, 1, 4, 6, 1, 5, 3, 5, 8, 2, 5] }, f32(2, 9)],
+    { ngram_size: int(2) },
+    microsoft,
+  ),
   example(
     'WordConvEmbedding',
     [index32(9, 4, 5), f32(6, 1, 3, 4), f32(6), f32(9, 4)],
@@ -100,7 +106,9 @@ export const alongExamples: readonly Case[] = [
 
   learned('ArrayFeatureExtractor', {}, [true], 1, [samples, index(3, 1, 2)]),
   learned('FeatureVectorizer', { inputdimensions: ints(3, 2) }, [true], 1, [samples, f32(5, 2)]),
-  learned('Imputer', { imputed_value_floats: reals(1, 2, 3), replaced_value_float: float(0) }),
+  learned('Imputer', { imputed_value_floats: reals(1, 2, 3), replaced_value_float: float(0) }, [true], 1, [
+    { ...samples, values: [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3] },
+  ]),
   learned(
     'LinearClassifier',
     { coefficients: reals(1, 2, 3, 3, 2, 1), intercepts: reals(0.1, 0.2), classlabels_ints: ints(0, 1) },
@@ -116,6 +124,24 @@ export const alongExamples: readonly Case[] = [
     [true, true],
   ),
   learned('SVMRegressor', { ...vectors, n_supports: int(3) }),
+  learned(
+    'TreeEnsemble',
+    {
+      nodes_featureids: ints(0),
+      nodes_splits: tensor('float32', 0),
+      nodes_modes: tensor('uint8', 0),
+      nodes_truenodeids: ints(0),
+      nodes_trueleafs: ints(1),
+      nodes_falsenodeids: ints(1),
+      nodes_falseleafs: ints(1),
+      leaf_targetids: ints(0, 0),
+      leaf_weights: tensor('float32', 1, 2),
+      tree_roots: ints(0),
+      n_targets: int(1),
+    },
+    [true],
+    5,
+  ),
   learned(
     'TreeEnsembleClassifier',
     {

@@ -1,6 +1,8 @@
 /** Examples of operators: what the printed table shows and what the brute-force proofs run, from one source. */
 import type { NumericDType } from '../../../runtime/dtype.ts';
 import type { Attribute, Attributes } from '../../ir/program.ts';
+import { tensorProto } from '../../onnx/encode.ts';
+import { onnx } from '../../onnx/proto.ts';
 
 /** An input: random unless values are given; `constant`: known when compiling. */
 export interface Input {
@@ -60,6 +62,14 @@ export const float = (value: number): Attribute => ({ kind: 'float', value });
 export const reals = (...value: number[]): Attribute => ({ kind: 'floats', value });
 export const text = (value: string): Attribute => ({ kind: 'string', value });
 export const texts = (...value: string[]): Attribute => ({ kind: 'strings', value });
+
+/** A tensor as an attribute. */
+export const tensor = (dtype: 'float32' | 'uint8', ...values: number[]): Attribute => {
+  const data = dtype === 'float32' ? Float32Array.from(values) : Uint8Array.from(values);
+  const t = tensorProto('', dtype, [values.length], new Uint8Array(data.buffer));
+  const type = onnx.AttributeProto.AttributeType.TENSOR;
+  return { kind: 'proto', bytes: onnx.AttributeProto.encode({ name: '', type, t }).finish() };
+};
 
 /** A case of ONNX's own domain; every input is used and the first output only. */
 export const example = (

@@ -154,7 +154,10 @@ class HaloPlanner {
     const { dtype } = tensorOf(this.program, output.tensor);
     const exchanged = extra * (dtype ? bytesPerElement(dtype) : 0);
     const again = this.lacks(sharing, wider) - (own ? this.lacks(sharing, own) : 0);
-    return again < exchanged || (again === exchanged && more <= TINY && above > 0 && this.isWorthItAbove(sharing, wider, above - 1));
+    return (
+      again < exchanged ||
+      (again === exchanged && more <= TINY && above > 0 && this.isWorthItAbove(sharing, wider, above - 1))
+    );
   }
 
   /** Equal bytes: computing again only pays if what makes the input would be computed again too, which saves a message. */
