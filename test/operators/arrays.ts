@@ -49,6 +49,8 @@ export function firstDifference(
   return is.findIndex((value, i) => {
     const wanted = should[i]!;
     if (Object.is(value, wanted) || value === wanted || (Number.isNaN(value) && Number.isNaN(wanted))) return false;
+    // An infinite difference is within any share of an infinite value.
+    if (!Number.isFinite(wanted)) return true;
     return !(Math.abs(value - wanted) <= relative * Math.abs(wanted) + absolute);
   });
 }

@@ -19,10 +19,7 @@ interface Held {
 const COMBINE: Record<Combine, <T extends number | bigint>(x: T, y: T) => T> = {
   sum: (x, y) => ((x as number) + (y as number)) as typeof x,
   prod: (x, y) => ((x as number) * (y as number)) as typeof x,
-  // Math.max does not take bigint.
-  // biome-ignore lint/complexity/useMathMinMax: see above
   max: (x, y) => (x > y ? x : y),
-  // biome-ignore lint/complexity/useMathMinMax: see above
   min: (x, y) => (x < y ? x : y),
 };
 

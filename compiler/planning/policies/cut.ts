@@ -18,6 +18,13 @@ function stagesOf(program: Program<'imported'>, argument: string): Compute[][] {
   const positions = argument.split(',').map((name) => {
     const position = find(planned, name);
     if (position >= 0) return position;
+    if (constants.has(name)) {
+      throw policyError(
+        `cut:${argument}`,
+        `"${name}" is decided by weights alone`,
+        'name a node that reads the inputs',
+      );
+    }
     throw policyError(`cut:${argument}`, `no operator or tensor "${name}"`, '`shardonnx inspect` lists the cut points');
   });
   const borders = [0, ...positions.sort((a, b) => a - b), planned.length];
