@@ -18,21 +18,17 @@ const runtime = {
 } as const;
 type NameOf<T> = keyof T;
 
-const RESERVED = new Set([
-  'device',
-  'inputs',
-  'program',
-  'await',
-  'return',
-  'new',
-  'in',
-  'of',
-  'let',
-  'var',
-  'const',
-  'do',
-  'if',
-]);
+/** No variable may be called so: what the program itself uses, and JavaScript's reserved and restricted words. */
+const RESERVED = new Set(
+  (
+    'device inputs program arguments async await break case catch class const continue debugger default delete do else enum ' +
+    'eval export extends false finally for function if implements import in instanceof interface let new null of package ' +
+    'private protected public return static super switch this throw true try typeof undefined var void while with yield'
+  ).split(' '),
+);
+
+/** One line of a comment: a name with a line end in it must not end the comment. */
+const comment = (text: string): string => text.replace(/[\r\n\u2028\u2029]+/g, ' ');
 
 /** Local variable names: the tensor's, with the spans that are not whole; unique. */
 class Names {
@@ -162,14 +158,14 @@ class ProgramSource {
           const behind = hiddenBy.length > 0 ? ` behind ${step.to}'s ${list(hiddenBy)}` : '';
           writer.writeLine(
             `device.${runtime.send}('${step.to}', ${step.channel}, ${this.names.of(step.value)}); ` +
-              `// ${formatValue(program, step.value)}: ${formatBytes(bytes)}, ${Math.round(100 * hidden)} % hidden${behind}`,
+              `// ${comment(formatValue(program, step.value))}: ${formatBytes(bytes)}, ${Math.round(100 * hidden)} % hidden${behind}`,
           );
           break;
         }
         case 'receive':
           writer.writeLine(
             `const ${this.names.of(step.value)} = await device.${runtime.receive}<'${specOf(program, step.value).dtype}'>` +
-              `('${step.from}', ${step.channel}); // ${formatValue(program, step.value)}`,
+              `('${step.from}', ${step.channel}); // ${comment(formatValue(program, step.value))}`,
           );
           break;
         default:
@@ -186,7 +182,7 @@ class ProgramSource {
     const names = origins.length > 1 ? `${origins[0]} … ${origins.at(-1)}` : `${origins[0]}`;
     const count = `${step.operators.length} operator${step.operators.length === 1 ? '' : 's'}`;
     writer.blankLineIfLastNot();
-    writer.writeLine(`// ${names} (${count})`.replace(/[\r\n]+/g, ' '));
+    writer.writeLine(comment(`// ${names} (${count})`));
     const outputs = step.outputs.map((value) => this.names.of(value)).join(', ');
     const types = step.outputs.map((value) => `'${specOf(program, value).dtype}'`).join(', ');
     const inputs = step.inputs.map((value) => this.names.of(value)).join(', ');

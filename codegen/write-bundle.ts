@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Cluster } from '../compiler/cluster/cluster.ts';
 import { CompileError } from '../compiler/error.ts';
-import { tensorOf, wholeValue } from '../compiler/ir/program.ts';
+import { type Program, type Tensor, tensorOf, wholeValue } from '../compiler/ir/program.ts';
 import { formatProgram } from '../compiler/ir/text.ts';
 import { formatPlan, type Plan } from '../compiler/planning/plan.ts';
 import type { DeviceSchedule, Schedule } from '../compiler/planning/schedule.ts';
@@ -144,6 +144,15 @@ const timeline = ({ devices, channels, makespan }: Schedule) => ({
   })),
 });
 
+/** The same model makes the same build wherever it lies: weights are named by their file alone. */
+function withoutFolders(program: Program): Program {
+  const tensors = [...program.tensors].map(([name, tensor]): [string, Tensor] => {
+    if (tensor.role !== 'weight' || tensor.source.kind !== 'file') return [name, tensor];
+    return [name, { ...tensor, source: { ...tensor.source, file: basename(tensor.source.file) } }];
+  });
+  return { ...program, tensors: new Map(tensors) };
+}
+
 async function writeAll(folder: string, bundle: Bundle): Promise<WrittenDevice[]> {
   const { schedule, plan } = bundle;
   const written: WrittenDevice[] = [];
@@ -159,7 +168,7 @@ async function writeAll(folder: string, bundle: Bundle): Promise<WrittenDevice[]
   }
   const texts = {
     'plan.json': formatPlan(plan),
-    'program.ir': formatProgram(schedule.program),
+    'program.ir': formatProgram(withoutFolders(schedule.program)),
     'timeline.json': json(timeline(schedule)),
   };
   for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);

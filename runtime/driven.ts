@@ -9,6 +9,7 @@ export async function driven(options: Omit<DeviceOptions, 'transport' | 'onFailu
   // Ctrl-C reaches the whole process group; the parent decides.
   process.on('SIGINT', () => {});
   process.on('disconnect', () => process.exit(1));
+  if (!process.connected) process.exit(1);
   let device: OpenDevice | undefined;
   let fail: (error: unknown) => void = () => {};
   const failure = new Promise<never>((_, reject) => {

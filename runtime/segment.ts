@@ -45,7 +45,8 @@ async function load(
   return {
     spec,
     async run(inputs) {
-      const feeds: Record<string, Ort.Tensor> = {};
+      // No prototype: a tensor may be called __proto__.
+      const feeds: Record<string, Ort.Tensor> = Object.create(null);
       try {
         for (const [i, { name }] of spec.inputs.entries()) feeds[name] = toOrt(ort, inputs[i]);
         const results = await session.run(feeds, fetches);

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
 import { addCompile } from './compile-command.ts';
 import { addInspect } from './inspect-command.ts';
+import { addOperators } from './operators-command.ts';
 import { reportError } from './output.ts';
 import { addRun } from './run-command.ts';
 import { addVerify } from './verify-command.ts';
@@ -13,7 +14,7 @@ function commandLine(): Command {
     .version(version)
     .showHelpAfterError('(shardonnx <command> --help shows what it takes)')
     .exitOverride();
-  for (const add of [addInspect, addCompile, addRun, addVerify]) add(program);
+  for (const add of [addInspect, addCompile, addRun, addVerify, addOperators]) add(program);
   for (const command of program.commands) command.exitOverride().showHelpAfterError(true);
   return program;
 }

@@ -142,6 +142,42 @@ for (const [what, [file, code, says]] of Object.entries(broken)) {
   });
 }
 
+test('a pass after the split may add operators of its own', async () => {
+  const copy = passFile(
+    'copy',
+    'linked',
+    `const y = program.tensors.get('y')!;
+     const tensors = new Map([...program.tensors, ['z', { ...y, name: 'z', role: 'inner' }]] as never);
+     const operators = program.operators.flatMap((o) => {
+       if (o.kind !== 'compute' || o.type !== 'Softmax') return [o];
+       const z = { ...o.outputs[0]!, tensor: 'z' };
+       return [{ ...o, outputs: [z] }, { ...o, type: 'Identity', attributes: {}, origin: 'copy', inputs: [z] }];
+     });
+     return { ...program, tensors, operators } as typeof program;`,
+  );
+  assert.is((await compile('copied', '--policy', 'cut:fc2', '--pass', copy)).status, 0);
+  assert.is(json(await shardonnx('verify', work.path('copied'), model, '--json')).ok, true);
+});
+
+test('a device that there is not is refused, with the pass named', async () => {
+  const lost = passFile(
+    'lost-device',
+    'split',
+    `return { ...program, operators: program.operators.map((o) => ({ ...o, device: 'c' })) };`,
+  );
+  assertRefused(
+    await compile('nowhere', '--pass', lost),
+    'program-invalid',
+    /no device c in the cluster\n {2}at pass lost-device/,
+  );
+});
+
+test('--dump writes the stages before the pass that failed', async () => {
+  const drop = passFile('dropper', 'linked', drops);
+  assert.is((await compile('undumped', '--pass', drop, '--dump', work.path('until'))).status, 1);
+  assert.ok(readdirSync(work.path('until')).includes('2-assembled.ir'));
+});
+
 test('no pass leaves a file behind', () => {
   const left = readdirSync(tmpdir()).filter((name) => name.startsWith('shardonnx-pass-'));
   assert.equal(left, []);

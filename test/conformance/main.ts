@@ -86,7 +86,8 @@ else {
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   process.stdout.write(
     `${options.devices} devices: ${passed} passed (${split} split, ${totals.whole} whole), ${failed} failed, ` +
-      `${unsupported} unsupported by onnxruntime; ${seconds} s\n`,
+      `${unsupported} unsupported by onnxruntime; ${seconds} s\n` +
+      `${passed} passed, ${failed} failed\n`,
   );
 }
 process.exitCode = totals.failed > 0 ? 1 : 0;
