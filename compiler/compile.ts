@@ -42,7 +42,11 @@ export function lower(imported: Program<'imported'>, options: LowerOptions): Low
     plan: Plan | null,
   ) => {
     const result = pass.run(program, { cluster, plan });
-    verifyProgram(result, pass.name);
+    verifyProgram(
+      result,
+      pass.name,
+      cluster.devices.map(({ name }) => name),
+    );
     return result;
   };
   /** The stage's program after the users' passes of that stage. */
@@ -92,22 +96,26 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const imported = await importModel(options.model, options);
   progress('splitting', 5, 100);
   const dumps: Program[] = [];
-  const { schedule, plan } = lower(imported, {
-    cluster,
-    plan: options.plan ?? ((program) => makePlan(program, cluster, options.policy ?? 'spatial')),
-    passes: options.passes,
-    observe: dump ? (program) => dumps.push(program) : undefined,
-  });
-  if (dump) await writeDumps(dump, dumps, plan);
+  const make =
+    options.plan ?? ((program: Program<'imported'>) => makePlan(program, cluster, options.policy ?? 'spatial'));
+  const observe = dump ? (program: Program) => dumps.push(program) : undefined;
+  let lowered: Lowered | undefined;
+  try {
+    lowered = lower(imported, { cluster, plan: make, passes: options.passes, observe });
+  } finally {
+    // Also when a pass failed: the stages before it show why.
+    if (dump) await writeDumps(dump, dumps, lowered?.plan);
+  }
+  const { schedule, plan } = lowered;
   const devices = await writeBundle(output, { schedule, plan, cluster, progress });
   return { schedule, plan, devices };
 }
 
 /** `0-imported.ir`, `1-split.ir`, … and the plan. */
-async function writeDumps(folder: string, programs: readonly Program[], plan: Plan): Promise<void> {
+async function writeDumps(folder: string, programs: readonly Program[], plan: Plan | undefined): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const [i, program] of programs.entries()) {
     await writeFile(join(folder, `${i}-${program.stage}.ir`), formatProgram(program));
   }
-  await writeFile(join(folder, 'plan.json'), formatPlan(plan));
+  if (plan) await writeFile(join(folder, 'plan.json'), formatPlan(plan));
 }

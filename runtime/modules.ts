@@ -11,8 +11,15 @@ import { ShardonnxError } from './error.ts';
 
 const require = createRequire(import.meta.url);
 
-/** @throws dependency-missing */
-export const onnxruntime = (): typeof Ort => load('onnxruntime-node');
+/**
+ * onnxruntime-node 1.30 keeps usage data and sends it to its makers unless told not to before it is loaded.
+ * Whoever wants that sets ORT_DISABLE_TELEMETRY=0.
+ * @throws dependency-missing
+ */
+export function onnxruntime(): typeof Ort {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
+  return load('onnxruntime-node');
+}
 
 /** Loaded on first use: devices joined in one process need no network. @throws dependency-missing */
 export const zeromq = (): typeof Zmq => load('zeromq');

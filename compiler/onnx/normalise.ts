@@ -2,9 +2,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { InferenceSession } from 'onnxruntime-node';
+import { onnxruntime } from '../../runtime/modules.ts';
 import { decodeModel, type ModelProto, onnx } from './proto.ts';
 import { field } from './wire.ts';
+
+const { InferenceSession } = onnxruntime();
 
 /** New values come from fusions, which do not go on for ever. */
 const mostRounds = 4;

@@ -40,9 +40,11 @@ export const operationsOf = ({ letters }: Cut): number =>
 /** Multiply-adds of the whole operator: the size of its iteration space; its output's elements where that is not known. */
 function operations(imported: Program<'imported'>, origin: string): number {
   const { cuts, operators } = cutsOf(imported);
-  const cut = cuts.get(origin)!;
-  if (!isWhole(cut)) return operationsOf(cut);
-  const operator = operators.get(origin)!;
+  const cut = cuts.get(origin);
+  if (cut && !isWhole(cut)) return operationsOf(cut);
+  const operator = operators.get(origin);
+  // A pass of the user's may add operators that the model does not have: their own traffic alone counts.
+  if (!operator) return 0;
   return writes(operator).reduce((sum, value) => sum + elements(tensorOf(imported, value.tensor).shape), 0);
 }
 

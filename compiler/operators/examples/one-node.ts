@@ -1,12 +1,16 @@
 /** One operator as an ONNX model, run on onnxruntime. */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+
+import type * as Ort from 'onnxruntime-node';
 import { arrayOver, isDType, type NumericArray, onnxNumber } from '../../../runtime/dtype.ts';
+import { onnxruntime } from '../../../runtime/modules.ts';
 import type { Attributes } from '../../ir/program.ts';
 import { encodeAttribute } from '../../onnx/encode.ts';
 import { onnx } from '../../onnx/proto.ts';
 import type { Node, Operand } from '../rule.ts';
 import { type Dense, fill, generator, numbers } from './dense.ts';
 import type { Case } from './example.ts';
+
+const { InferenceSession, Tensor } = onnxruntime();
 
 /** An operand: data fed at run time, a constant inside the model, or an omitted input. */
 export type Fed = { readonly array: Dense; readonly constant: boolean } | null;
@@ -64,9 +68,9 @@ function modelBytes(node: OneNode): Uint8Array {
 }
 
 /** Sessions by everything that is inside the model; tiles of the same make share one. */
-const sessions = new Map<string, Promise<InferenceSession>>();
+const sessions = new Map<string, Promise<Ort.InferenceSession>>();
 
-function sessionOf(node: OneNode): Promise<InferenceSession> {
+function sessionOf(node: OneNode): Promise<Ort.InferenceSession> {
   const bytes = modelBytes(node);
   const key = Buffer.from(bytes).toString('latin1');
   let session = sessions.get(key);
@@ -92,7 +96,7 @@ export async function forget(): Promise<void> {
   }
 }
 
-function fromOrt(tensor: Tensor): Dense {
+function fromOrt(tensor: Ort.Tensor): Dense {
   if (!isDType(tensor.type) || tensor.type === 'string') throw new Error(`an output of type ${tensor.type}`);
   const data = tensor.data;
   if (!ArrayBuffer.isView(data)) throw new Error('an output that is no typed array');
@@ -103,7 +107,7 @@ function fromOrt(tensor: Tensor): Dense {
 /** The outputs; null for those not used. */
 export async function run(node: OneNode): Promise<(Dense | null)[]> {
   const session = await sessionOf(node);
-  const feeds: Record<string, Tensor> = {};
+  const feeds: Record<string, Ort.Tensor> = {};
   for (const [i, input] of node.inputs.entries()) {
     if (input && !input.constant) feeds[`x${i}`] = new Tensor(input.array.dtype, input.array.data, input.array.shape);
   }
