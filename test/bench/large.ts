@@ -25,7 +25,7 @@ function compileIn(model: string, policy: string) {
   const args = ['compile', model, '--cluster', clusterFile, '--policy', policy, '-o', output, '--json'];
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ['--import', 'tsx', '--input-type=module', '-e', script, ...args],
+    ['--import', 'tsx', '--input-type=module', '-e', script, 'shardonnx', ...args],
     { cwd: root, encoding: 'utf8' },
   );
   if (status !== 0) throw new Error(stderr);
