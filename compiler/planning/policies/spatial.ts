@@ -1,6 +1,6 @@
 /**
  * Shares every operator's rows in proportion to device speed; operators without rows are shared along the axis that moves the
- * fewest bytes. Halos are exchanged or recomputed, whichever moves fewer bytes (halo.ts).
+ * fewest bytes. Halos are exchanged or recomputed as halo.ts predicts.
  */
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Compute, Program } from '../../ir/program.ts';
