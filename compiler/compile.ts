@@ -12,7 +12,7 @@ import { formatProgram } from './ir/text.ts';
 import { verifyProgram } from './ir/verify.ts';
 import { type ImportOptions, importModel } from './onnx/import.ts';
 import { type Pass, passesOf, type UserPass } from './pass.ts';
-import { CostModel } from './planning/cost.ts';
+import { costsOf } from './planning/costs/costs.ts';
 import { formatPlan, type Plan } from './planning/plan.ts';
 import { makePlan } from './planning/policies/index.ts';
 import type { Schedule } from './planning/schedule.ts';
@@ -61,7 +61,7 @@ export function lower(imported: Program<'imported'>, options: LowerOptions): Low
   const split = settle(run(splitOperators, prepared, plan), plan);
   const assembled = settle(run(assembleValues, split, plan), plan);
   const linked = settle(run(insertTransfers, assembled, plan), plan);
-  const costs = new CostModel(prepared);
+  const costs = costsOf(prepared, cluster);
   const schedule = simulateSteps(linked, cluster, scheduleSteps(linked, cluster, costs), costs);
   return { schedule, plan };
 }

@@ -2,7 +2,8 @@
 import type { Cluster } from '../compiler/cluster/cluster.ts';
 import type { Assemble, Compute, Operator, Program, Receive, Send, Value } from '../compiler/ir/program.ts';
 import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
-import { borderSeconds, type CostModel, valueBytes } from '../compiler/planning/cost.ts';
+import type { Costs } from '../compiler/planning/costs/costs.ts';
+import { valueBytes } from '../compiler/planning/costs/roofline.ts';
 import { canAssemble, type Step } from '../compiler/planning/schedule.ts';
 
 type Work = Compute | Assemble;
@@ -246,16 +247,16 @@ function toSteps(program: Program<'linked'>, device: string, groups: readonly Gr
 export function scheduleSteps(
   program: Program<'linked'>,
   cluster: Cluster,
-  costs: CostModel,
+  costs: Costs,
 ): Map<string, readonly Step[]> {
   return new Map(
-    cluster.devices.map(({ name, speed }) => {
+    cluster.devices.map(({ name }) => {
       const own = program.operators.filter((operator) => operator.device === name);
       const bytes = (values: readonly Value[]) => values.reduce((sum, value) => sum + valueBytes(program, value), 0);
       const order = new DeviceOrder(
         own,
-        (operator) => costs.seconds(program, operator) / speed,
-        (values) => borderSeconds(bytes(values)) / speed,
+        (operator) => costs.seconds(name, program, operator),
+        (values) => costs.border(name, bytes(values)),
       );
       order.run();
       const groups = order.groups.flatMap((group) => assembledApart(program, group));

@@ -5,7 +5,7 @@ import { type Compute, isKnown, type Program, reads, tensorOf, wholeValue } from
 import { formatName } from '../ir/text.ts';
 import { importModel } from '../onnx/import.ts';
 import { type Cut, isWhole, type Whole } from '../operators/rule.ts';
-import { valueBytes } from '../planning/cost.ts';
+import { valueBytes } from '../planning/costs/roofline.ts';
 import { cutsOf } from '../planning/cuts.ts';
 import { dimensions, dimOption } from './flags.ts';
 import { notice, type OutputOptions, printResult } from './output.ts';

@@ -6,7 +6,8 @@ import { CompileError } from '../error.ts';
 import type { Operator, Program } from '../ir/program.ts';
 import { reads, tensorOf, valueKey, writes } from '../ir/program.ts';
 import { count } from '../ir/region.ts';
-import { borderSeconds, type CostModel, valueBytes } from './cost.ts';
+import type { Costs } from './costs/costs.ts';
+import { valueBytes } from './costs/roofline.ts';
 import type { Channel, DeviceSchedule, Interval, Schedule, Segment, Step } from './schedule.ts';
 
 interface Transfer {
@@ -24,7 +25,7 @@ class DryRun {
     private readonly program: Program<'linked'>,
     private readonly cluster: Cluster,
     private readonly steps: ReadonlyMap<string, readonly Step[]>,
-    private readonly costs: CostModel,
+    private readonly costs: Costs,
   ) {
     for (const device of steps.keys()) this.times.set(device, []);
   }
@@ -69,10 +70,12 @@ class DryRun {
   }
 
   private duration(device: string, segment: Segment): number {
-    const { speed } = this.cluster.devices.find(({ name }) => name === device)!;
     const border = segment.outputs.reduce((sum, value) => sum + valueBytes(this.program, value), 0);
-    const work = segment.operators.reduce((sum, operator) => sum + this.costs.seconds(this.program, operator), 0);
-    return (work + borderSeconds(border)) / speed;
+    const work = segment.operators.reduce(
+      (sum, operator) => sum + this.costs.seconds(device, this.program, operator),
+      0,
+    );
+    return work + this.costs.border(device, border);
   }
 }
 
@@ -178,7 +181,7 @@ export function simulateSteps(
   program: Program<'linked'>,
   cluster: Cluster,
   steps: ReadonlyMap<string, readonly Step[]>,
-  costs: CostModel,
+  costs: Costs,
 ): Schedule {
   const run = new DryRun(program, cluster, steps, costs);
   run.run();

@@ -1,7 +1,8 @@
 /** How long shared operators take, roughly: the slowest device's work, and what every exchange between devices adds. */
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Compute, Program, Value } from '../../ir/program.ts';
-import { borderSeconds, CostModel, valueBytes } from '../cost.ts';
+import { type Costs, costsOf } from '../costs/costs.ts';
+import { valueBytes } from '../costs/roofline.ts';
 import { outputRegion } from '../resolve.ts';
 import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './spatial.ts';
@@ -26,7 +27,7 @@ interface Exchange {
 }
 
 class Estimator {
-  private readonly costs: CostModel;
+  private readonly costs: Costs;
   private readonly tiles: { device: string; tile: Compute }[][];
   private readonly made = new Map<string, number>();
   private readonly lastRead = new Map<string, number>();
@@ -36,7 +37,7 @@ class Estimator {
     private readonly cluster: Cluster,
     private readonly sharings: readonly Sharing[],
   ) {
-    this.costs = new CostModel(program);
+    this.costs = costsOf(program, cluster);
     this.tiles = sharings.map((sharing) =>
       sharing.shares.map((share) => ({ device: share.device, tile: tileOf(program, sharing, share) })),
     );
@@ -47,9 +48,9 @@ class Estimator {
   }
 
   seconds(): number {
-    const work = this.cluster.devices.map(({ name, speed }) => {
+    const work = this.cluster.devices.map(({ name }) => {
       const own = this.tiles.flat().filter(({ device }) => device === name);
-      return own.reduce((sum, { tile }) => sum + this.costs.seconds(this.program, tile), 0) / speed;
+      return own.reduce((sum, { tile }) => sum + this.costs.seconds(name, this.program, tile), 0);
     });
     const { links } = this.cluster;
     const bandwidth = Math.min(...links.map((link) => link.bandwidth));
@@ -86,13 +87,16 @@ class Estimator {
   private borderSeconds(at: number): number {
     const alive = (value: Value | null): value is Value =>
       value !== null && (this.lastRead.get(value.tensor) ?? -1) >= at;
-    const seconds = this.cluster.devices.map(({ name, speed }) => {
+    const seconds = this.cluster.devices.map(({ name }) => {
       const made = this.tiles
         .slice(0, at)
         .flat()
         .filter(({ device }) => device === name);
       const crossing = made.flatMap(({ tile }) => tile.outputs.filter(alive));
-      return borderSeconds(crossing.reduce((sum, value) => sum + valueBytes(this.program, value), 0)) / speed;
+      return this.costs.border(
+        name,
+        crossing.reduce((sum, value) => sum + valueBytes(this.program, value), 0),
+      );
     });
     return Math.max(...seconds);
   }

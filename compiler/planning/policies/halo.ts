@@ -9,7 +9,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import { contains, count, hull, type Region, subtract, subtractAll } from '../../ir/region.ts';
-import { operationsOf, TINY } from '../cost.ts';
+import { operationsOf, TINY } from '../costs/roofline.ts';
 import { alignedSpans, outputRegion } from '../resolve.ts';
 import { estimateSeconds } from './estimate.ts';
 import { Holdings, readsOf } from './holdings.ts';

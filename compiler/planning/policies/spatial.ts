@@ -7,7 +7,7 @@ import type { Compute, Program } from '../../ir/program.ts';
 import { tensorOf } from '../../ir/program.ts';
 import { formatRegion, type Region, type Span } from '../../ir/region.ts';
 import { type Cut, isWhole, type LetterKind, type Spans } from '../../operators/rule.ts';
-import { operationsOf, TINY } from '../cost.ts';
+import { operationsOf, TINY } from '../costs/roofline.ts';
 import { cutsOf } from '../cuts.ts';
 import type { Plan, PlanPart } from '../plan.ts';
 import { outputRegion, primaryLetters, wholeSpans } from '../resolve.ts';

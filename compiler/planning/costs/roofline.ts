@@ -1,10 +1,10 @@
 /** What an operator costs where nothing was measured: arithmetic and memory traffic against round figures of one x86-64 core. */
-import { bytesPerElement } from '../../runtime/dtype.ts';
-import type { Assemble, Compute, Program, Value } from '../ir/program.ts';
-import { isKnown, reads, tensorOf, writes } from '../ir/program.ts';
-import { count } from '../ir/region.ts';
-import { type Cut, isWhole } from '../operators/rule.ts';
-import { cutsOf } from './cuts.ts';
+import { bytesPerElement } from '../../../runtime/dtype.ts';
+import type { Assemble, Compute, Program, Value } from '../../ir/program.ts';
+import { isKnown, reads, tensorOf, writes } from '../../ir/program.ts';
+import { count } from '../../ir/region.ts';
+import { type Cut, isWhole } from '../../operators/rule.ts';
+import { cutsOf } from '../cuts.ts';
 
 /** VGG-19's 39 GFLOP take 355 ms on one core of the machine in design §10. */
 const FLOPS = 1.1e11;
@@ -56,8 +56,8 @@ function share(program: Program, tile: Compute): number {
   return count(output.region) / Math.max(1, elements(shape)) / (output.partial?.count ?? 1);
 }
 
-/** Estimates seconds on a device of speed 1. */
-export class CostModel {
+/** Estimated seconds on a device of speed 1. */
+export class Roofline {
   private readonly whole = new Map<string, number>();
 
   constructor(private readonly imported: Program<'imported'>) {}
