@@ -99,8 +99,9 @@ function decode(file: string, skeleton: Uint8Array): Draft {
   };
 }
 
-/** @param inners values whose type and shape are wanted */
-export function putTogether(draft: Draft, inners: readonly string[]): Uint8Array {
+/** A model that asks for the type and shape of every value. */
+export function putTogether(draft: Draft): Uint8Array {
+  const inners = draft.nodes.flatMap(({ proto }) => proto.output).filter((name) => name !== '');
   const graph = Buffer.concat([
     field(graphField.name, draft.name),
     ...draft.nodes.map(({ bytes }) => field(graphField.node, bytes)),

@@ -73,6 +73,38 @@ export const refusedModel = (file: string, message: string, cause?: unknown) =>
     cause,
   });
 
+const work = 'while it folded constants and inferred shapes';
+const simplify = 'make the model simpler: store constants that large operators compute from small ones as initializers';
+
+/** @param node at which it happens, if that is known */
+export const onnxruntimeCrashed = (file: string, node: string | undefined, how: string, cause?: unknown) =>
+  new CompileError('onnxruntime-crashed', `onnxruntime crashed (${how}) ${work}`, {
+    at: at(file, ...(node === undefined ? [] : [`node "${node}"`])),
+    hint: `the model is damaged, or onnxruntime has a fault there: ${exportAgain}`,
+    cause,
+  });
+
+export const onnxruntimeMemory = (file: string, node: string | undefined, limit: string, cause?: unknown) =>
+  new CompileError('onnxruntime-memory', `onnxruntime used more than ${limit}, or all there was, ${work}`, {
+    at: at(file, ...(node === undefined ? [] : [`node "${node}"`])),
+    hint: simplify,
+    cause,
+  });
+
+export const onnxruntimeTimeout = (file: string, message: string, cause?: unknown) =>
+  new CompileError('onnxruntime-timeout', `onnxruntime was stopped ${message} ${work}`, {
+    at: at(file),
+    hint: simplify,
+    cause,
+  });
+
+export const onnxruntimeStart = (file: string, message: string, cause?: unknown) =>
+  new CompileError('onnxruntime-start', `the process that runs onnxruntime does not start: ${message}`, {
+    at: at(file),
+    hint: 'check that `node -e "require(\'onnxruntime-node\')"` works here, and that processes can be started',
+    cause,
+  });
+
 export const duplicateValue = (file: string, name: string, first: string, second: string) =>
   new CompileError('duplicate-value', `value "${name}" is made twice: by ${first} and by ${second}`, {
     at: at(file, second),

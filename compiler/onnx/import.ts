@@ -7,7 +7,9 @@ import { type Draft, putTogether, takeApart, withUniqueNodeNames } from './draft
 import { valueInfo } from './encode.ts';
 import { explain } from './explain.ts';
 import { extractWeights } from './extract.ts';
-import { normalise, RefusedError } from './normalise.ts';
+import { explainEnd } from './fatal.ts';
+import { EndedError, RefusedError } from './guard/guard.ts';
+import { normalise } from './normalise.ts';
 import type { ModelProto } from './proto.ts';
 import { scanModel } from './scan.ts';
 import type { Weight } from './weights.ts';
@@ -32,12 +34,14 @@ export async function importModel(file: string, options: ImportOptions = {}): Pr
   return buildProgram({ ...light, inputs }, await normalised({ ...light, inputs }, weights), weights);
 }
 
-async function normalised(draft: Draft, weights: ReadonlyMap<string, Weight>): Promise<ModelProto> {
+async function normalised(light: Draft, weights: ReadonlyMap<string, Weight>): Promise<ModelProto> {
   const asInputs = [...weights.values()].map(({ name, dtype, shape }) => valueInfo(name, dtype, shape));
-  const inners = draft.nodes.flatMap(({ proto }) => proto.output).filter((name) => name !== '');
+  const draft = { ...light, inputs: [...light.inputs, ...asInputs] };
   try {
-    return await normalise(putTogether({ ...draft, inputs: [...draft.inputs, ...asInputs] }, inners));
+    return await normalise(putTogether(draft));
   } catch (error) {
-    throw error instanceof RefusedError ? explain(draft, error) : error;
+    if (error instanceof RefusedError) throw explain(draft, error);
+    if (error instanceof EndedError) throw await explainEnd(draft, error);
+    throw error;
   }
 }

@@ -2,44 +2,51 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { onnxruntime } from '../../runtime/modules.ts';
+import { EndedError, Guard, type Load, mostMemory, RefusedError } from './guard/guard.ts';
 import { decodeModel, type ModelProto, onnx } from './proto.ts';
 import { field } from './wire.ts';
 
-const { InferenceSession } = onnxruntime();
+const guard = new Guard(mostMemory);
 
 /** New values come from fusions, which do not go on for ever. */
 const mostRounds = 4;
 /** An unused node that is folded away: onnxruntime writes inferred types only into graphs it has changed. */
 const spark = { initializer: 'shardonnx.spark', node: 'shardonnx.spark.identity' } as const;
 
-/** onnxruntime does not take the model; its own words. */
-export class RefusedError extends Error {}
-
 /**
  * What `model` is at onnxruntime's level `basic`, with value_info for every inner value.
  * @param model a ModelProto whose value_info names every inner value
- * @throws RefusedError
+ * @throws RefusedError, EndedError
  */
-export async function normalise(model: Uint8Array): Promise<ModelProto> {
-  let result = decodeModel(await optimise(withSpark(model)));
-  for (let round = 1; round < mostRounds; round++) {
-    const unknown = valuesWithoutType(result);
-    if (unknown.length === 0) break;
-    const bytes = onnx.ModelProto.encode(result).finish();
-    result = decodeModel(
-      await optimise(
-        withSpark(
-          withGraphFields(
-            bytes,
-            unknown.map((name) => field(13, field(1, name))),
-          ),
-        ),
-      ),
-    );
-  }
-  return result;
-}
+export const normalise = (model: Uint8Array): Promise<ModelProto> =>
+  guard.inTurn(async (load) => {
+    const seconds = patience(model);
+    let result = await optimise(load, model, seconds);
+    for (let round = 1; round < mostRounds; round++) {
+      const unknown = valuesWithoutType(result);
+      if (unknown.length === 0) break;
+      const bytes = onnx.ModelProto.encode(result).finish();
+      const asked = unknown.map((name) => field(13, field(1, name)));
+      result = await optimise(load, withGraphFields(bytes, asked), seconds);
+    }
+    return result;
+  });
+
+/** Whether `model` ends onnxruntime's process, in less than `seconds`. @throws dependency-missing */
+export const isFatal = (model: Uint8Array, seconds: number): Promise<boolean> =>
+  guard.inTurn(async (load) => {
+    try {
+      await optimise(load, model, seconds);
+      return false;
+    } catch (error) {
+      if (error instanceof RefusedError) return false;
+      if (error instanceof EndedError) return error.how === 'crash' || error.how === 'memory';
+      throw error;
+    }
+  });
+
+/** Seconds that onnxruntime may take for one round; it needs about one for a megabyte, which is 16,000 nodes. */
+const patience = (model: Uint8Array): number => 6 + 20e-6 * model.length;
 
 function valuesWithoutType({ graph }: ModelProto): string[] {
   const typed = new Set(graph!.valueInfo.filter(({ type }) => type).map(({ name }) => name));
@@ -60,31 +67,13 @@ function withSpark(model: Uint8Array): Uint8Array {
 const withGraphFields = (model: Uint8Array, fields: readonly Uint8Array[]): Uint8Array =>
   Buffer.concat([model, field(7, Buffer.concat(fields))]);
 
-async function optimise(model: Uint8Array): Promise<Uint8Array> {
+async function optimise(load: Load, model: Uint8Array, seconds: number): Promise<ModelProto> {
   const folder = await mkdtemp(path.join(tmpdir(), 'shardonnx-'));
   try {
     const file = path.join(folder, 'model.onnx');
-    await load(model, file);
-    return await readFile(file);
+    await load({ model: withSpark(model), file }, seconds);
+    return decodeModel(await readFile(file));
   } finally {
     await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function load(model: Uint8Array, file: string): Promise<void> {
-  try {
-    const session = await InferenceSession.create(model, {
-      graphOptimizationLevel: 'basic',
-      optimizedModelFilePath: file,
-      logSeverityLevel: 4,
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      extra: { session: { disable_prepacking: '1' } },
-    });
-    await session.release();
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    // Inputs or outputs of a dtype that JavaScript has no name for; the model is written by then.
-    if (!message.startsWith('Unsupported data type')) throw new RefusedError(message, { cause: error });
   }
 }

@@ -1,5 +1,5 @@
 /** The command line as users start it: a process, its streams and its exit status. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,28 +9,13 @@ import * as assert from 'uvu/assert';
 import { version } from '../../compiler/version.ts';
 import { assertRefused, json, spawned, workFolder } from '../support/cli.ts';
 import { modelFile } from '../support/imported.ts';
+import { childrenOf, isAlive } from '../support/processes.ts';
 import { root } from '../support/sources.ts';
 
 const test = suite('process');
 const work = workFolder();
 const model = modelFile('residualBlock');
 const build = work.path('build');
-
-/** Processes that `pid` started whose command has `word` in it. */
-function childrenOf(pid: number, word: string): number[] {
-  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).trim().split('\n');
-  return rows
-    .filter((row) => row.includes(word))
-    .map((row) => row.trim().split(/\s+/, 2).map(Number))
-    .flatMap(([child, parent]) => (parent === pid ? [child!] : []));
-}
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 test('help and version end with status 0', async () => {
   const [help, said] = await Promise.all([spawned('--help'), spawned('--version')]);
