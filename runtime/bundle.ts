@@ -6,7 +6,7 @@ import { inProcess } from './in-process.ts';
 import { checkInputs } from './inputs.ts';
 import type { BundleManifest, DeviceManifest, TensorSpec } from './manifest.ts';
 import { processes } from './processes.ts';
-import type { Tensor } from './program.ts';
+import type { NamedTensors } from './program.ts';
 import { readBundleManifest, readDeviceManifest } from './read-manifest.ts';
 import type { DeviceStats } from './stats.ts';
 import type { Outcome } from './team.ts';
@@ -33,7 +33,7 @@ export interface Bundle {
    * Calls wait for each other. A device that fails ends the bundle: the rest is stopped, then this rejects with its error.
    * @throws unknown-input, missing-input, input-shape, input-dtype (the bundle stays usable), device-died, and what devices throw
    */
-  infer(inputs: Readonly<Record<string, Tensor>>): Promise<Outcome>;
+  infer(inputs: NamedTensors): Promise<Outcome>;
   /** By device. */
   stats(): Promise<Readonly<Record<string, DeviceStats>>>;
   close(): Promise<void>;

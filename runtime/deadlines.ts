@@ -31,6 +31,11 @@ export class Deadlines {
     this.#waits.delete(wait);
   }
 
+  /** Waits that have neither ended nor been removed. */
+  get size(): number {
+    return this.#waits.size;
+  }
+
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,43 +1,28 @@
 /** A device at work: runs its program once an inference, together with its peers. */
-import { Deadlines } from './deadlines.ts';
+import { Activity } from './activity.ts';
+import type { Deadlines } from './deadlines.ts';
+import { deferred } from './deferred.ts';
 import { ShardonnxError } from './error.ts';
 import { notInputDevice, peerFailed, peerLost, stopped } from './failures.ts';
 import type { AbortFrame } from './frame.ts';
 import { InFlight } from './in-flight.ts';
 import { inference, type Parts } from './inference.ts';
 import { checkInputs } from './inputs.ts';
-import { Mailbox } from './mailbox.ts';
 import type { DeviceManifest } from './manifest.ts';
-import type { Program, Tensor } from './program.ts';
-import { readDeviceManifest } from './read-manifest.ts';
+import { Peers } from './peers.ts';
+import type { NamedTensors, Program } from './program.ts';
 import { type Result, Results } from './results.ts';
-import { loadSegments } from './segment.ts';
-import { type DeviceStats, Recorder } from './stats.ts';
-import {
-  DEFAULT_TIMEOUTS,
-  type PeerFrame,
-  peersOf,
-  type Timeouts,
-  type TransportFactory,
-  type TransportListener,
-} from './transport.ts';
-import { verifyFiles } from './verify-files.ts';
+import type { DeviceStats } from './stats.ts';
+import type { PeerFrame, TransportListener } from './transport.ts';
 
-export interface DeviceOptions {
-  /** The device's folder in the build. */
-  readonly directory: string;
+/** What a device does, and how. */
+export interface Behaviour {
   readonly program: Program;
-  readonly transport: TransportFactory;
-  readonly timeouts?: Partial<Timeouts>;
-  /** onnxruntime's; device.json's if not given. */
-  readonly threads?: number | null;
   /** Inferences at once, 1 if not given. */
   readonly inFlight?: number;
   /** Told of each inference that failed on this device without being asked for here. */
   readonly onFailure?: (inference: number, error: unknown) => void;
 }
-
-type Named = Readonly<Record<string, Tensor>>;
 
 export interface OpenDevice {
   readonly manifest: DeviceManifest;
@@ -45,7 +30,7 @@ export interface OpenDevice {
    * Only on the device that holds the inputs. Resolves with what this device holds of the outputs.
    * @throws unknown-input, missing-input, input-shape, input-dtype, segment-failed, peer-failed, peer-lost, receive-timeout, bad-frame
    */
-  infer(inputs: Named): Promise<Named>;
+  infer(inputs: NamedTensors): Promise<NamedTensors>;
   /** On a device that holds outputs but no inputs: what comes, in order, until the device stops. */
   results(): AsyncIterable<Result, undefined>;
   /** Resolves when the device was stopped, here or by the holder of the inputs; rejects when it cannot go on. */
@@ -55,61 +40,30 @@ export interface OpenDevice {
   stats(): DeviceStats;
 }
 
-/**
- * Checks the folder, loads the segments, and joins the peers.
- * @throws bundle-invalid, bundle-altered, segment-failed, dependency-missing, and what {@link Transport.open} throws
- */
-export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
-  const { directory, threads } = options;
-  const manifest = await readDeviceManifest(directory);
-  await verifyFiles(directory, manifest);
-  const segments = await loadSegments(directory, manifest, threads === undefined ? manifest.threads : threads);
-  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-  const recorder = new Recorder(manifest.segments.map(({ file }) => file));
-  const channels = new Map(manifest.channels.map((channel) => [channel.id, channel]));
-  const deadlines = new Deadlines(timeouts.inference);
-  const device = new RunningDevice(options, deadlines, {
-    manifest,
-    segments,
-    channels,
-    recorder,
-    mailbox: new Mailbox(manifest.device, channels, deadlines, recorder),
-    transport: options.transport({ manifest, timeouts, counters: recorder.counters }),
-  });
-  await device.open();
-  return device;
-}
-
-class RunningDevice implements OpenDevice, TransportListener {
+export class RunningDevice implements OpenDevice, TransportListener {
   readonly manifest: DeviceManifest;
-  readonly stopped: Promise<void>;
-  readonly #peers: readonly string[];
+  readonly #peers: Peers;
   readonly #inFlight: InFlight;
+  readonly #activity: Activity;
   readonly #results = new Results();
-  readonly #active = new Set<Promise<unknown>>();
-  readonly #aborted = new Set<number>();
-  readonly #left = new Set<string>();
-  #error: unknown;
-  #closing: Promise<void> | undefined;
+  readonly #stopped = deferred();
   #opened: Promise<void> = Promise.resolve();
-  #resolveStopped: () => void = () => {};
-  #rejectStopped: (error: unknown) => void = () => {};
+  #closing: Promise<void> | undefined;
+  /** Why it cannot go on. */
+  #error: unknown;
 
   constructor(
-    private readonly options: DeviceOptions,
+    private readonly behaviour: Behaviour,
     private readonly deadlines: Deadlines,
     private readonly parts: Parts,
   ) {
     this.manifest = parts.manifest;
-    this.#peers = peersOf(parts.manifest);
-    this.#inFlight = new InFlight(options.inFlight ?? 1, deadlines);
-    this.stopped = new Promise((resolve, reject) => {
-      this.#resolveStopped = resolve;
-      this.#rejectStopped = reject;
-    });
-    this.stopped.catch(() => {});
+    this.#peers = new Peers(parts.manifest, parts.transport);
+    this.#inFlight = new InFlight(behaviour.inFlight ?? 1, deadlines);
+    this.#activity = new Activity(deadlines);
   }
 
+  /** Joins the peers. */
   async open(): Promise<void> {
     this.#opened = this.parts.transport.open(this);
     try {
@@ -121,7 +75,7 @@ class RunningDevice implements OpenDevice, TransportListener {
     }
   }
 
-  async infer(inputs: Named): Promise<Named> {
+  async infer(inputs: NamedTensors): Promise<NamedTensors> {
     const { device, inputDevice, inputs: specs } = this.manifest;
     if (device !== inputDevice) throw notInputDevice(device, inputDevice);
     checkInputs(specs, inputs);
@@ -132,7 +86,7 @@ class RunningDevice implements OpenDevice, TransportListener {
     }
     const id = this.parts.mailbox.begin();
     this.#inFlight.start(id, this.manifest.devices);
-    for (const peer of this.#peers) this.parts.transport.send(peer, { kind: 'start', inference: id });
+    this.#peers.tell({ kind: 'start', inference: id });
     return this.#run(id, inputs);
   }
 
@@ -140,10 +94,16 @@ class RunningDevice implements OpenDevice, TransportListener {
     return this.#results;
   }
 
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
+  }
+
   stats(): DeviceStats {
-    return this.parts.recorder.stats(
+    const { recorder, mailbox, transport } = this.parts;
+    return recorder.stats(
       this.manifest.device,
-      this.parts.transport.inProcess ? null : process.resourceUsage().maxRSS * 1024,
+      mailbox.size,
+      transport.inProcess ? null : process.resourceUsage().maxRSS * 1024,
     );
   }
 
@@ -158,8 +118,7 @@ class RunningDevice implements OpenDevice, TransportListener {
         this.parts.mailbox.deliver(from, frame);
         break;
       case 'start':
-        if (from === this.manifest.inputDevice && frame.inference === this.parts.mailbox.next) this.#serve();
-        else this.malformed(from, `start of inference ${frame.inference}`, null);
+        this.#onStart(from, frame.inference);
         break;
       case 'done':
         this.#inFlight.finished(frame.inference, from);
@@ -173,8 +132,9 @@ class RunningDevice implements OpenDevice, TransportListener {
   }
 
   bye(peer: string): void {
-    this.#left.add(peer);
     const { device, inputDevice } = this.manifest;
+    this.#peers.leave(peer);
+    this.#inFlight.gone(peer);
     this.parts.mailbox.gone(peer, peerLost(device, peer, 'it has stopped'));
     if (peer === inputDevice) this.close().catch(() => {});
   }
@@ -184,101 +144,93 @@ class RunningDevice implements OpenDevice, TransportListener {
   }
 
   lost(peer: string, error: ShardonnxError): void {
-    if (this.#left.has(peer)) return;
-    this.#left.add(peer);
-    this.#fail(error);
+    if (this.#peers.leave(peer)) this.#fail(error);
   }
 
   #checkAble(): void {
     const { device } = this.manifest;
     if (this.#error) throw this.#error;
     if (this.#closing) throw stopped(device);
-    const [left] = this.#left;
-    if (left !== undefined) throw peerLost(device, left, 'it has stopped');
+    const { missing } = this.#peers;
+    if (missing !== undefined) throw peerLost(device, missing, 'it has stopped');
   }
 
-  async #run(id: number, inputs: Named): Promise<Named> {
+  async #run(id: number, inputs: NamedTensors): Promise<NamedTensors> {
     const { mailbox, recorder } = this.parts;
     const begin = performance.now();
-    const work = (async () => this.options.program(inference(id, this.parts), inputs))();
-    this.#active.add(work);
     try {
-      const outputs = await work;
+      const outputs = await this.#activity.add(
+        (async () => this.behaviour.program(inference(id, this.parts), inputs))(),
+      );
       recorder.inference(performance.now() - begin);
       this.#inFlight.finished(id, this.manifest.device);
       return outputs;
     } catch (error) {
       this.#inFlight.failed(id);
-      if (!this.#aborted.has(id)) this.#abort({ ...this.#says(error), inference: id });
+      if (!this.#peers.haveHeardOf(id)) this.#peers.abort(this.#abortFrame(error, id));
       throw error;
     } finally {
       mailbox.end(id);
-      this.#active.delete(work);
     }
   }
 
+  #onStart(from: string, inference: number): void {
+    // The peers will hear that this device has stopped.
+    if (this.#closing) return;
+    const { mailbox } = this.parts;
+    if (from !== this.manifest.inputDevice || inference !== mailbox.next) {
+      this.malformed(from, `start of inference ${inference}`, null);
+      return;
+    }
+    this.#activity.add(this.#serve(mailbox.begin())).catch((error) => this.#fail(error));
+  }
+
   /** Runs an inference that the holder of the inputs has started. */
-  #serve(): void {
+  async #serve(id: number): Promise<void> {
     const { inputDevice, outputDevice, device } = this.manifest;
-    const id = this.parts.mailbox.begin();
-    const serving = this.#opened
-      .then(() => this.#run(id, {}))
-      .then(async (outputs) => {
-        if (device === outputDevice) await this.#results.push({ inference: id, outputs });
-        this.parts.transport.send(inputDevice, { kind: 'done', inference: id });
-      })
-      .catch((error) => {
-        if (!(error instanceof ShardonnxError)) this.#fail(error);
-        this.options.onFailure?.(id, error);
-      });
-    this.#active.add(serving);
-    serving.finally(() => this.#active.delete(serving));
+    try {
+      await this.#opened;
+      const outputs = await this.#run(id, {});
+      if (device === outputDevice) await this.#results.push({ inference: id, outputs });
+      this.parts.transport.send(inputDevice, { kind: 'done', inference: id });
+    } catch (error) {
+      if (!(error instanceof ShardonnxError)) this.#fail(error);
+      this.behaviour.onFailure?.(id, error);
+    }
   }
 
   #onAbort(from: string, frame: AbortFrame): void {
     const error = peerFailed(frame.device, frame.code, frame.message);
     if (frame.inference === null) {
-      this.#left.add(from);
+      this.#peers.leave(from);
       this.#fail(error, frame);
       return;
     }
-    if (this.#aborted.has(frame.inference)) return;
+    if (this.#peers.haveHeardOf(frame.inference)) return;
     this.parts.mailbox.fail(frame.inference, error);
     this.#inFlight.failed(frame.inference);
     // Not all devices know each other; the holder of the inputs knows all.
-    if (this.manifest.device === this.manifest.inputDevice) this.#abort(frame, from);
-    else this.#remember(frame.inference);
-  }
-
-  #abort(frame: AbortFrame, except?: string): void {
-    if (frame.inference !== null) this.#remember(frame.inference);
-    for (const peer of this.#peers) {
-      if (peer !== except && peer !== frame.device && !this.#left.has(peer)) this.parts.transport.send(peer, frame);
-    }
-  }
-
-  #remember(inference: number): void {
-    this.#aborted.add(inference);
-    for (const old of this.#aborted) if (old < inference - 1024) this.#aborted.delete(old);
+    if (this.manifest.device === this.manifest.inputDevice) this.#peers.abort(frame, from);
+    else this.#peers.knowOfFailure(frame.inference);
   }
 
   /** The device cannot go on: everything that waits rejects, and the peers are told. */
-  #fail(error: unknown, frame?: AbortFrame): void {
+  #fail(error: unknown, cause?: AbortFrame): void {
     if (this.#error) return;
-    const says = this.#says(error);
-    const reason = error instanceof ShardonnxError ? error : new ShardonnxError(says.code, says.message);
-    for (const peer of this.#peers) this.parts.mailbox.gone(peer, reason);
+    const frame = cause ?? this.#abortFrame(error, null);
+    const reason = error instanceof ShardonnxError ? error : new ShardonnxError(frame.code, frame.message);
+    for (const peer of this.#peers.names) this.parts.mailbox.gone(peer, reason);
     this.#inFlight.clear();
     if (this.#closing) return;
     this.#error = error;
-    this.#abort(frame ?? { ...says, inference: null });
+    this.#peers.abort(frame);
     this.close().catch(() => {});
   }
 
-  #says(error: unknown): Omit<AbortFrame, 'inference'> {
-    const { device } = this.manifest;
-    if (error instanceof ShardonnxError) return { kind: 'abort', device, code: error.code, message: error.message };
-    return { kind: 'abort', device, code: 'internal', message: error instanceof Error ? error.message : String(error) };
+  #abortFrame(error: unknown, inference: number | null): AbortFrame {
+    const code = error instanceof ShardonnxError ? error.code : 'internal';
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: 'abort', inference, device: this.manifest.device, code, message };
   }
 
   async #shutDown(): Promise<void> {
@@ -289,25 +241,12 @@ class RunningDevice implements OpenDevice, TransportListener {
       // Its devices had their time; the peers are told all the same.
     }
     this.#results.end();
-    await this.#quiet();
-    const here = this.#peers.filter((peer) => !this.#left.has(peer));
-    if (!this.#error) for (const peer of here) transport.send(peer, { kind: 'bye' });
+    await this.#activity.quiet();
+    if (!this.#error) this.#peers.tell({ kind: 'bye' });
     await transport.close();
     this.deadlines.clear();
     await Promise.allSettled(segments.map((segment) => segment.release()));
-    if (this.#error) this.#rejectStopped(this.#error);
-    else this.#resolveStopped();
-  }
-
-  /** Resolves when no program runs any more, or has had its time. */
-  async #quiet(): Promise<void> {
-    if (this.#active.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const wait = this.deadlines.add(resolve);
-      void Promise.allSettled(this.#active).then(() => {
-        this.deadlines.delete(wait);
-        resolve();
-      });
-    });
+    if (this.#error) this.#stopped.reject(this.#error);
+    else this.#stopped.resolve();
   }
 }

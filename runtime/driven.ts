@@ -1,7 +1,9 @@
 /** A device driven by a parent process on the same machine: `main.js --ipc`. */
-import { type DeviceOptions, type OpenDevice, openDevice } from './device.ts';
+import { type Deferred, deferred } from './deferred.ts';
+import type { OpenDevice } from './device.ts';
 import { ShardonnxError } from './error.ts';
 import { type FromDevice, isToDevice, now, plainError, plainTensors, type ToDevice } from './ipc.ts';
+import { type DeviceOptions, openDevice } from './open-device.ts';
 import { zeromqTransport } from './zeromq-transport.ts';
 
 /** Resolves when the parent has stopped the device; ends the process when the parent is gone. */
@@ -11,15 +13,11 @@ export async function driven(options: Omit<DeviceOptions, 'transport' | 'onFailu
   process.on('disconnect', () => process.exit(1));
   if (!process.connected) process.exit(1);
   let device: OpenDevice | undefined;
-  let fail: (error: unknown) => void = () => {};
-  const failure = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  failure.catch(() => {});
+  const failure = deferred<never>();
   try {
     const transport = zeromqTransport({ listen, peers: askParent });
-    device = await openDevice({ ...options, transport, onFailure: (_, error) => fail(error) });
-    await drive(device, failure, fail);
+    device = await openDevice({ ...options, transport, onFailure: (_, error) => failure.reject(error) });
+    await drive(device, failure);
   } catch (error) {
     await tell({ type: 'error', error: plainError(error) });
     await device?.close();
@@ -29,13 +27,13 @@ export async function driven(options: Omit<DeviceOptions, 'transport' | 'onFailu
   process.disconnect?.();
 }
 
-async function drive(device: OpenDevice, failure: Promise<never>, fail: (error: unknown) => void): Promise<void> {
+async function drive(device: OpenDevice, failure: Deferred<never>): Promise<void> {
   process.on('SIGTERM', () => void device.close());
-  hear((message) => void obey(device, message).catch(fail));
+  hear((message) => void obey(device, message).catch(failure.reject));
   const { device: name, inputDevice, outputDevice } = device.manifest;
   if (name === outputDevice && name !== inputDevice) void pass(device);
   await tell({ type: 'ready' });
-  await Promise.race([device.stopped, failure]);
+  await Promise.race([device.stopped, failure.promise]);
 }
 
 /** The parent knows where all devices listen once each has said it. */

@@ -77,8 +77,8 @@ export function help(manifest: DeviceManifest): string {
     '  --output DIR                     write each output to DIR/NAME.npy, the latest stays',
     '  --repeat N                       inferences, 1',
     "  --threads N                      onnxruntime's",
-    '  --timeout SECONDS                for every wait during an inference, 30',
-    '  --connect-timeout SECONDS        for all peers to come, 30',
+    `  --timeout SECONDS                for every wait during an inference, ${DEFAULT_TIMEOUTS.inference}`,
+    `  --connect-timeout SECONDS        for all peers to come, ${DEFAULT_TIMEOUTS.connect}`,
     '  --json                           print one JSON object at the end, all else on stderr',
     '  --help',
   ];

@@ -1,4 +1,5 @@
 /** Who may take part: checks what a peer says of itself, and waits until all have said it. */
+import { deferred } from './deferred.ts';
 import { ShardonnxError } from './error.ts';
 import { peerMissing, stopped } from './failures.ts';
 import { PROTOCOL } from './frame.ts';
@@ -47,21 +48,14 @@ const short = (text: string): string => JSON.stringify(text.slice(0, 64)).slice(
 /** Which peers are still to come. */
 export class Joining {
   readonly #missing: Set<string>;
-  readonly #done: Promise<void>;
+  readonly #done = deferred();
   #timer: NodeJS.Timeout | undefined;
-  #resolve: () => void = () => {};
-  #reject: (error: unknown) => void = () => {};
 
   constructor(
     private readonly device: string,
     peers: readonly string[],
   ) {
     this.#missing = new Set(peers);
-    this.#done = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.#done.catch(() => {});
     this.#resolveIfComplete();
   }
 
@@ -74,9 +68,9 @@ export class Joining {
   within(seconds: number, where: (peer: string) => string): Promise<void> {
     this.#timer = setTimeout(() => {
       const missing = [...this.#missing];
-      this.#reject(peerMissing(this.device, missing, where(missing[0] ?? ''), seconds));
+      this.#done.reject(peerMissing(this.device, missing, where(missing[0] ?? ''), seconds));
     }, seconds * 1000);
-    return this.#done.finally(() => clearTimeout(this.#timer));
+    return this.#done.promise.finally(() => clearTimeout(this.#timer));
   }
 
   joined(peer: string): void {
@@ -90,14 +84,14 @@ export class Joining {
   }
 
   fail(error: ShardonnxError): void {
-    this.#reject(error);
+    this.#done.reject(error);
   }
 
   cancel(): void {
-    this.#reject(stopped(this.device));
+    this.#done.reject(stopped(this.device));
   }
 
   #resolveIfComplete(): void {
-    if (this.#missing.size === 0) this.#resolve();
+    if (this.#missing.size === 0) this.#done.resolve();
   }
 }

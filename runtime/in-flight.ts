@@ -6,7 +6,7 @@ import { seconds } from './failures.ts';
 export class InFlight {
   /** Devices that have not finished, by inference. */
   readonly #unfinished = new Map<number, Set<string>>();
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   constructor(
     private readonly limit: number,
@@ -27,6 +27,11 @@ export class InFlight {
   failed(inference: number): void {
     this.#unfinished.delete(inference);
     this.#wake();
+  }
+
+  /** A device that will not finish anything any more is not waited for. */
+  gone(device: string): void {
+    for (const inference of [...this.#unfinished.keys()]) this.finished(inference, device);
   }
 
   /** Nothing is waited for any more. */
@@ -56,9 +61,7 @@ export class InFlight {
   }
 
   #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #timeout(): ShardonnxError {

@@ -1,16 +1,15 @@
 /** A team in this process: each device's program.js is imported here. */
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type OpenDevice, openDevice } from './device.ts';
+import type { OpenDevice } from './device.ts';
 import { ShardonnxError } from './error.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { memoryTransport } from './memory-transport.ts';
-import type { Program, Tensor } from './program.ts';
+import { openDevice } from './open-device.ts';
+import type { NamedTensors, Program } from './program.ts';
 import type { Result } from './results.ts';
 import type { DeviceStats } from './stats.ts';
 import { Failures, type Outcome, type Team, type TeamSetup } from './team.ts';
-
-type Named = Readonly<Record<string, Tensor>>;
 
 export async function inProcess({ directory: build, manifests, timeouts, threads }: TeamSetup): Promise<Team> {
   const transport = memoryTransport();
@@ -54,7 +53,7 @@ class InProcess implements Team {
     this.#results = input === output ? null : output.results()[Symbol.asyncIterator]();
   }
 
-  async infer(inputs: Named): Promise<Outcome> {
+  async infer(inputs: NamedTensors): Promise<Outcome> {
     const began = performance.now();
     try {
       const outputs = await this.failures.guard(this.#input.manifest.device, this.#outputs(inputs));
@@ -73,7 +72,7 @@ class InProcess implements Team {
     await Promise.all(this.devices.map((device) => device.close()));
   }
 
-  async #outputs(inputs: Named): Promise<Named> {
+  async #outputs(inputs: NamedTensors): Promise<NamedTensors> {
     const own = await this.#input.infer(inputs);
     if (!this.#results) return own;
     const { value } = await this.#results.next();

@@ -1,6 +1,6 @@
 /** What a bundle, the command line and other programs use of the runtime. */
 export { type Bundle, type BundleOptions, openBundle } from './bundle.ts';
-export { type DeviceOptions, type OpenDevice, openDevice } from './device.ts';
+export type { OpenDevice } from './device.ts';
 export { bytesPerElement, type DType, dtypes, isDType, type NumericArray, type NumericDType } from './dtype.ts';
 export { ShardonnxError } from './error.ts';
 export { checkInputs, describe } from './inputs.ts';
@@ -9,7 +9,8 @@ export type { BundleManifest, ChannelSpec, DeviceManifest, SegmentSpec, TensorSp
 export { memoryTransport } from './memory-transport.ts';
 export { onnxruntime } from './modules.ts';
 export { decodeNpy, encodeNpy, readNpy, writeNpy } from './npy.ts';
-export type { DataOf, Device, Program, Tensor } from './program.ts';
+export { type DeviceOptions, openDevice } from './open-device.ts';
+export type { DataOf, Device, NamedTensors, Program, Tensor } from './program.ts';
 export { randomTensor } from './random.ts';
 export { readBundleManifest, readDeviceManifest } from './read-manifest.ts';
 export type { Result } from './results.ts';

@@ -1,11 +1,11 @@
 /** What a caller gives as inputs, against what the model takes. */
 import { ShardonnxError } from './error.ts';
 import type { TensorSpec } from './manifest.ts';
-import type { Tensor } from './program.ts';
+import type { NamedTensors } from './program.ts';
 import { formatShape, mismatch } from './tensor.ts';
 
 /** @throws unknown-input, missing-input, input-dtype, input-shape */
-export function checkInputs(specs: readonly TensorSpec[], inputs: Readonly<Record<string, Tensor>>): void {
+export function checkInputs(specs: readonly TensorSpec[], inputs: NamedTensors): void {
   checkNames(specs, Object.keys(inputs));
   for (const spec of specs) {
     const tensor = inputs[spec.name];

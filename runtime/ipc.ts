@@ -1,13 +1,11 @@
 /** What a parent process and the device it drives (`main.js --ipc`) tell each other. */
 import { ShardonnxError } from './error.ts';
-import type { Tensor } from './program.ts';
+import type { NamedTensors } from './program.ts';
 import type { DeviceStats } from './stats.ts';
-
-type Named = Readonly<Record<string, Tensor>>;
 
 export type ToDevice =
   | { readonly type: 'peers'; readonly endpoints: Readonly<Record<string, string>> }
-  | { readonly type: 'infer'; readonly inputs: Named }
+  | { readonly type: 'infer'; readonly inputs: NamedTensors }
   | { readonly type: 'stats' }
   | { readonly type: 'stop' };
 
@@ -16,7 +14,7 @@ export type FromDevice =
   | { readonly type: 'listening'; readonly endpoint: string | null }
   | { readonly type: 'ready' }
   /** A finished inference, from the holders of inputs and outputs. Times in ms since the epoch. */
-  | { readonly type: 'result'; readonly outputs: Named; readonly began: number; readonly ended: number }
+  | { readonly type: 'result'; readonly outputs: NamedTensors; readonly began: number; readonly ended: number }
   | { readonly type: 'stats'; readonly stats: DeviceStats }
   | { readonly type: 'error'; readonly error: PlainError };
 
@@ -47,7 +45,7 @@ export const errorOf = (device: string, { code, message, at, hint }: PlainError)
 };
 
 /** onnxruntime's tensors keep their data behind getters, which do not travel. */
-export const plainTensors = (tensors: Named): Named =>
+export const plainTensors = (tensors: NamedTensors): NamedTensors =>
   Object.fromEntries(Object.entries(tensors).map(([name, { type, dims, data }]) => [name, { type, dims, data }]));
 
 const TO_DEVICE: readonly string[] = ['peers', 'infer', 'stats', 'stop'] satisfies ToDevice['type'][];

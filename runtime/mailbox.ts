@@ -47,6 +47,11 @@ export class Mailbox {
     return this.#next;
   }
 
+  /** Inferences that have begun, or of which something has come, and that have not ended. */
+  get size(): number {
+    return this.#boxes.size;
+  }
+
   begin(): number {
     const inference = this.#next++;
     const box = this.#box(inference);
@@ -92,13 +97,22 @@ export class Mailbox {
 
   /** @throws receive-timeout, peer-lost, peer-failed, bad-frame */
   receive(inference: number, from: string, id: number): Promise<Tensor> {
-    const box = this.#box(inference);
-    const tensor = box.arrived.get(id);
+    const box = this.#boxes.get(inference);
+    const tensor = box?.arrived.get(id);
     if (tensor) {
-      box.arrived.delete(id);
+      box?.arrived.delete(id);
       return Promise.resolve(tensor);
     }
-    const promise = new Promise<Tensor>((resolve, reject) => {
+    const promise = box
+      ? this.#wait(box, from, id)
+      : Promise.reject(new RangeError(`inference ${inference} has ended`));
+    // A program may ask early and fail elsewhere before it awaits this.
+    promise.catch(() => {});
+    return promise;
+  }
+
+  #wait(box: Box, from: string, id: number): Promise<Tensor> {
+    return new Promise((resolve, reject) => {
       const error = box.error ?? this.#gone.get(from);
       if (error) {
         reject(error);
@@ -111,9 +125,6 @@ export class Mailbox {
       };
       box.waiting.set(id, { peer: from, begin: performance.now(), wait: this.deadlines.add(expire), resolve, reject });
     });
-    // A program may ask early and fail elsewhere before it awaits this.
-    promise.catch(() => {});
-    return promise;
   }
 
   /** Every present and future wait of this inference rejects with `error`. */

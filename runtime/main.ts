@@ -1,7 +1,7 @@
 /** What a bundle's main.js calls: one device from the command line. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type OpenDevice, openDevice } from './device.ts';
+import type { OpenDevice } from './device.ts';
 import { driven } from './driven.ts';
 import { ShardonnxError } from './error.ts';
 import { notInputDevice } from './failures.ts';
@@ -9,7 +9,8 @@ import { type Flags, help, parseFlags } from './flags.ts';
 import { checkInputs, checkNames } from './inputs.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { readNpy, writeNpy } from './npy.ts';
-import type { Program, Tensor } from './program.ts';
+import { openDevice } from './open-device.ts';
+import type { NamedTensors, Program, Tensor } from './program.ts';
 import { randomTensor } from './random.ts';
 import { readDeviceManifest } from './read-manifest.ts';
 import { quantile } from './stats.ts';
@@ -20,8 +21,6 @@ export interface MainOptions {
   readonly directory: string;
   readonly program: Program;
 }
-
-type Named = Readonly<Record<string, Tensor>>;
 type Say = (line: string) => void;
 
 /** Sets the exit status: 0 only if what was asked was done. */
@@ -62,10 +61,10 @@ async function run({ directory, program }: MainOptions, flags: Flags): Promise<v
   }
 }
 
-async function work(device: OpenDevice, inputs: Named | null, flags: Flags, say: Say): Promise<void> {
+async function work(device: OpenDevice, inputs: NamedTensors | null, flags: Flags, say: Say): Promise<void> {
   const { device: name, outputDevice } = device.manifest;
   let inferences = 0;
-  const write = async (outputs: Named) => {
+  const write = async (outputs: NamedTensors) => {
     inferences++;
     if (flags.output !== undefined) await writeOutputs(flags.output, outputs);
   };
@@ -95,7 +94,7 @@ function checkPeers({ device, devices }: DeviceManifest, { peers }: Flags): void
 }
 
 /** null on a device that holds none. @throws not-input-device, missing-input, unknown-input, input-shape, input-dtype, npy-invalid */
-async function loadInputs(manifest: DeviceManifest, { inputs }: Flags): Promise<Named | null> {
+async function loadInputs(manifest: DeviceManifest, { inputs }: Flags): Promise<NamedTensors | null> {
   const { device, inputDevice, inputs: specs } = manifest;
   const names = Object.keys(inputs);
   if (device !== inputDevice && names.length === 0) return null;
@@ -110,7 +109,7 @@ async function loadInputs(manifest: DeviceManifest, { inputs }: Flags): Promise<
   return tensors;
 }
 
-async function writeOutputs(directory: string, outputs: Named): Promise<void> {
+async function writeOutputs(directory: string, outputs: NamedTensors): Promise<void> {
   await mkdir(directory, { recursive: true });
   for (const [name, tensor] of Object.entries(outputs)) {
     await writeNpy(join(directory, `${name.replaceAll(/[^\w.-]/g, '_')}.npy`), tensor);

@@ -42,6 +42,8 @@ export interface DeviceManifest {
   readonly files: Readonly<Record<string, string>>;
   /** onnxruntime's threads; null: onnxruntime's default. */
   readonly threads: number | null;
+  /** onnxruntime's execution providers, the preferred one first; absent: onnxruntime's default. */
+  readonly providers?: readonly string[];
   /** Where devices listen (`tcp://10.0.0.2:7000`) unless the command line says otherwise, by device. */
   readonly endpoints?: Readonly<Record<string, string>>;
 }

@@ -50,13 +50,13 @@ export class Member {
   /** The next message of this type. @throws device-silent */
   next<Type extends FromDevice['type']>(type: Type, within: number): Promise<Message<Type>> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(deviceSilent(this.device, within)), within * 1000);
+      // Does not hold this process: as long as the device lives, its channel does.
+      const timer = setTimeout(() => reject(deviceSilent(this.device, within)), within * 1000).unref();
       const take = (message: FromDevice) => {
         clearTimeout(timer);
         if (isOfType(message, type)) resolve(message);
       };
       this.#waiting.push({ type, take });
-      this.gone.then(() => clearTimeout(timer));
     });
   }
 

@@ -3,11 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ShardonnxError } from './error.ts';
 import { plainTensors } from './ipc.ts';
 import { Member } from './member.ts';
-import type { Tensor } from './program.ts';
+import type { NamedTensors } from './program.ts';
 import type { DeviceStats } from './stats.ts';
 import { Failures, type Outcome, type Team, type TeamSetup } from './team.ts';
-
-type Named = Readonly<Record<string, Tensor>>;
 
 /** Seconds to start a process, to check its files and to load its segments, in which large weights are read twice. */
 const LOAD_SECONDS = 300;
@@ -63,7 +61,7 @@ class Processes implements Team {
     return Promise.all(this.members.map((member) => this.failures.guard(member.device, ask(member))));
   }
 
-  async infer(inputs: Named): Promise<Outcome> {
+  async infer(inputs: NamedTensors): Promise<Outcome> {
     if (this.#closing && !this.failures.happened) throw new ShardonnxError('stopped', 'the bundle was closed');
     const wait = this.setup.timeouts.inference + SLACK_SECONDS;
     const holders = [...new Set([this.#input, this.#output])];

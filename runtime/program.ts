@@ -38,10 +38,11 @@ export interface Device {
   receive<D extends keyof DataOf>(from: string, channel: number): Promise<Tensor<D>>;
 }
 
-type Named = Readonly<Record<string, Tensor>>;
+/** Tensors by name. */
+export type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /** A device's share of one inference: what it holds of the model's inputs in, what it holds of the outputs out, by name. */
-export type Program<Inputs extends Named = Named, Outputs extends Named = Named> = (
+export type Program<Inputs extends NamedTensors = NamedTensors, Outputs extends NamedTensors = NamedTensors> = (
   device: Device,
   inputs: Inputs,
 ) => Promise<Outputs>;

@@ -63,6 +63,7 @@ function deviceManifest(value: unknown, at: string): DeviceManifest {
     segments: list(o.segments, 'segments', segmentSpec),
     files: files(o.files, 'files'),
     threads: o.threads === null ? null : integer(o.threads, 'threads'),
+    ...(o.providers !== undefined && { providers: list(o.providers, 'providers', text) }),
     ...(o.endpoints !== undefined && { endpoints: texts(o.endpoints, 'endpoints') }),
   };
   consistent(manifest);

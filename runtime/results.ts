@@ -1,9 +1,9 @@
 /** Outputs of finished inferences, until someone takes them. */
-import type { Tensor } from './program.ts';
+import type { NamedTensors } from './program.ts';
 
 export interface Result {
   readonly inference: number;
-  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: NamedTensors;
 }
 
 /** So many wait for a reader; then the device does not report its share as done, and no further inference is started. */
@@ -12,7 +12,7 @@ const KEPT = 8;
 export class Results {
   readonly #queue: Result[] = [];
   readonly #readers: ((item: IteratorResult<Result, undefined>) => void)[] = [];
-  #room: (() => void)[] = [];
+  readonly #room: (() => void)[] = [];
   #ended = false;
 
   /** Resolves when there is room for another. */
@@ -50,8 +50,6 @@ export class Results {
   }
 
   #makeRoom(): void {
-    const room = this.#room;
-    this.#room = [];
-    for (const resolve of room) resolve();
+    for (const resolve of this.#room.splice(0)) resolve();
   }
 }

@@ -14,7 +14,7 @@ export interface Segment {
   release(): Promise<void>;
 }
 
-/** @param threads onnxruntime's; null for its default. @throws segment-failed */
+/** @param threads onnxruntime's; null for its default. @throws segment-failed, provider-missing */
 export async function loadSegments(
   directory: string,
   manifest: DeviceManifest,
@@ -22,7 +22,7 @@ export async function loadSegments(
 ): Promise<Segment[]> {
   const ort = onnxruntime();
   const segments: Segment[] = [];
-  const options = sessionOptions(threads, manifest.segments.length);
+  const options = { ...sessionOptions(threads, manifest.segments.length), ...providersOf(ort, manifest) };
   for (const spec of manifest.segments) segments.push(await load(ort, directory, manifest.device, spec, options));
   return segments;
 }
@@ -78,6 +78,19 @@ function sessionOptions(threads: number | null, segments: number): Ort.Inference
   if (segments === 1) return common;
   const extra = { session: { intra_op: { allow_spinning: '0' } } };
   return { ...common, enableCpuMemArena: false, extra };
+}
+
+/** onnxruntime would go on without a provider it does not know: slower than planned, and only a warning says so. */
+function providersOf(ort: typeof Ort, { device, providers }: DeviceManifest): Ort.InferenceSession.SessionOptions {
+  if (!providers) return {};
+  const known = ort.listSupportedBackends().map(({ name }) => name);
+  const missing = providers.find((name) => !known.includes(name));
+  if (missing === undefined) return { executionProviders: providers };
+  const message = `${device} is to use ${missing}, and onnxruntime-node has ${known.join(', ')} here`;
+  throw new ShardonnxError('provider-missing', message, {
+    at: [`device ${device}`],
+    hint: 'change the providers of the device in the cluster file and compile again',
+  });
 }
 
 function toOrt(ort: typeof Ort, tensor: Tensor | undefined): Ort.Tensor {

@@ -9,6 +9,8 @@ export interface DeviceStats extends Counters {
   readonly waitedMs: number;
   /** By segment, in the order of device.json. */
   readonly segments: readonly SegmentStats[];
+  /** Inferences of which the device holds something now: begun and not ended, or announced by a tensor that came early. */
+  readonly inFlight: number;
   /** The process's largest resident memory; null where devices share a process. */
   readonly peakBytes: number | null;
 }
@@ -49,13 +51,14 @@ export class Recorder {
     this.#latencies.push(ms);
   }
 
-  stats(device: string, peakBytes: number | null): DeviceStats {
+  stats(device: string, inFlight: number, peakBytes: number | null): DeviceStats {
     return {
       device,
       ...this.counters,
       latencyMs: [...this.#latencies],
       waitedMs: this.#waitedMs,
       segments: this.#segments.map((segment) => ({ ...segment })),
+      inFlight,
       peakBytes,
     };
   }

@@ -1,9 +1,10 @@
 /** All devices of a build at work on this machine, in one process or one process a device. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { deferred } from './deferred.ts';
 import { ShardonnxError } from './error.ts';
 import { errorOf, plainError } from './ipc.ts';
 import type { DeviceManifest } from './manifest.ts';
-import type { Tensor } from './program.ts';
+import type { NamedTensors } from './program.ts';
 import type { DeviceStats } from './stats.ts';
 import type { Timeouts } from './transport.ts';
 
@@ -17,14 +18,14 @@ export interface TeamSetup {
 }
 
 export interface Outcome {
-  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: NamedTensors;
   /** From the start on the device that holds the inputs until the outputs were there. */
   readonly ms: number;
 }
 
 export interface Team {
   /** One at a time. After a rejection nothing of the team is left. */
-  infer(inputs: Readonly<Record<string, Tensor>>): Promise<Outcome>;
+  infer(inputs: NamedTensors): Promise<Outcome>;
   stats(): Promise<DeviceStats[]>;
   close(): Promise<void>;
 }
@@ -39,14 +40,16 @@ const SETTLE = 300;
 export class Failures {
   /** Resolves, once there was a failure, with the one that tells most. */
   readonly cause: Promise<unknown>;
+  readonly #happened = deferred();
   readonly #errors: unknown[] = [];
-  #happen: () => void = () => {};
+  /** Reject what is guarded and still at work. */
+  readonly #guarded = new Set<(cause: unknown) => void>();
 
   constructor() {
-    const happened = new Promise<void>((resolve) => {
-      this.#happen = resolve;
+    this.cause = this.#happened.promise.then(() => this.#settle());
+    void this.cause.then((cause) => {
+      for (const reject of this.#guarded) reject(cause);
     });
-    this.cause = happened.then(() => this.#settle());
   }
 
   get happened(): boolean {
@@ -55,20 +58,25 @@ export class Failures {
 
   add(device: string, error: unknown): void {
     this.#errors.push(error instanceof ShardonnxError ? errorOf(device, plainError(error)) : error);
-    this.#happen();
+    this.#happened.resolve();
   }
 
-  /** Settles like `work`, or rejects with the cause as soon as something fails. */
-  async guard<T>(device: string, work: Promise<T>): Promise<T> {
-    const failed = this.cause.then((cause) => {
-      throw cause;
+  /**
+   * Settles like `work`, or rejects with the cause as soon as something fails. Not by Promise.race: that keeps every result
+   * for as long as the cause may still come.
+   */
+  guard<T>(device: string, work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.happened) void this.cause.then(reject);
+      else this.#guarded.add(reject);
+      work.then(
+        (result) => {
+          this.#guarded.delete(reject);
+          resolve(result);
+        },
+        (error) => this.add(device, error),
+      );
     });
-    failed.catch(() => {});
-    const own = work.catch((error) => {
-      this.add(device, error);
-      return failed;
-    });
-    return Promise.race([own, failed]);
   }
 
   async #settle(): Promise<unknown> {

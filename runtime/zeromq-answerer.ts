@@ -5,18 +5,7 @@ import { decodeFrame, encodeFrame, type HelloFrame } from './frame.ts';
 import { duplicatePeer, refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
 import { callersOf } from './transport.ts';
-import {
-  connectionBroke,
-  dispatch,
-  GRACE,
-  hello,
-  isEndpoint,
-  LINGER,
-  type Parts,
-  reject,
-  socketOptions,
-  type Wire,
-} from './zeromq-wire.ts';
+import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
 
 interface Peer {
   readonly name: string;
@@ -45,7 +34,7 @@ export class Answerer {
   static async listen(wire: Wire, endpoint: string): Promise<Answerer> {
     if (!isEndpoint(endpoint)) throw cannotListen(wire.manifest.device, endpoint, undefined);
     const { Router } = zeromq();
-    const socket = new Router({ ...socketOptions(wire, endpoint), mandatory: true });
+    const socket = new Router({ ...wire.socketOptions(endpoint), mandatory: true });
     try {
       await socket.bind(endpoint);
     } catch (cause) {
@@ -74,18 +63,12 @@ export class Answerer {
   }
 
   async #read(): Promise<void> {
-    while (!this.#closed) {
-      const message = await this.socket.receive().catch((error) => {
-        if (!this.#closed) throw error;
-        return null;
-      });
-      if (!message) return;
-      const [routingId, ...parts] = message;
+    for await (const [routingId, ...parts] of this.socket) {
       if (!routingId) continue;
       const peer = this.#byRoutingId.get(routingId.toString('latin1'));
       const frame = decodeFrame(parts);
       if (frame.kind === 'hello') this.#greet(routingId, frame);
-      else if (peer) dispatch(this.wire, peer.name, frame);
+      else if (peer) this.wire.dispatch(peer.name, frame);
       else this.wire.counters.framesDropped++;
     }
   }
@@ -106,7 +89,7 @@ export class Answerer {
     const peer = { name: said.device, routingId, broken: false };
     this.#peers.set(peer.name, peer);
     this.#byRoutingId.set(routingId.toString('latin1'), peer);
-    this.#send(routingId, hello(this.wire));
+    this.#send(routingId, this.wire.hello());
     joining.joined(peer.name);
   }
 
@@ -125,7 +108,7 @@ export class Answerer {
   #broke(peer: Peer): void {
     if (peer.broken || this.#closed) return;
     peer.broken = true;
-    const { joining, listener } = this.wire;
+    const { joining } = this.wire;
     if (joining.open) {
       // It may come back while others are still missing.
       this.#peers.delete(peer.name);
@@ -133,7 +116,7 @@ export class Answerer {
       joining.left(peer.name);
       return;
     }
-    this.#after(GRACE, () => listener.lost(peer.name, connectionBroke(this.wire, peer.name)));
+    this.#after(GRACE, () => this.wire.lost(peer.name));
   }
 
   #send(routingId: Buffer, parts: Parts, unreachable: () => void = () => {}): void {

@@ -5,18 +5,7 @@ import { ShardonnxError } from './error.ts';
 import { decodeFrame, type Frame, type Malformed } from './frame.ts';
 import { refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
-import {
-  connectionBroke,
-  dispatch,
-  GRACE,
-  hello,
-  isEndpoint,
-  LINGER,
-  type Parts,
-  reject,
-  socketOptions,
-  type Wire,
-} from './zeromq-wire.ts';
+import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
 
 export class Caller {
   readonly #socket: Dealer;
@@ -35,7 +24,7 @@ export class Caller {
     const { Dealer } = zeromq();
     // Unique, and not the name: ROUTER silently ignores a second peer of the same id, which could then not be told why.
     const routingId = `${wire.manifest.device.slice(0, 100)}/${randomUUID()}`;
-    this.#socket = new Dealer({ ...socketOptions(wire, endpoint), routingId, reconnectInterval: 100 });
+    this.#socket = new Dealer({ ...wire.socketOptions(endpoint), routingId, reconnectInterval: 100 });
     void this.#watch();
     void this.#read();
     try {
@@ -66,23 +55,13 @@ export class Caller {
   }
 
   async #read(): Promise<void> {
-    while (!this.#closed) {
-      const parts = await this.#socket.receive().catch((error) => {
-        if (!this.#closed) throw error;
-        return null;
-      });
-      if (parts) this.#take(decodeFrame(parts));
-    }
+    for await (const parts of this.#socket) this.#take(decodeFrame(parts));
   }
 
   #take(frame: Frame | Malformed): void {
-    if (this.#joined) {
-      dispatch(this.wire, this.peer, frame);
-      return;
-    }
     const { joining, manifest, counters } = this.wire;
-    if (frame.kind === 'reject') {
-      joining.fail(new ShardonnxError(frame.code, frame.message, { at: [`device ${this.peer}, which refused`] }));
+    if (this.#joined || frame.kind === 'reject') {
+      this.wire.dispatch(this.peer, frame);
     } else if (frame.kind === 'hello') {
       const error = refusal(manifest, frame, [this.peer]);
       if (error) {
@@ -100,21 +79,21 @@ export class Caller {
   async #watch(): Promise<void> {
     for await (const { type } of this.#socket.events) {
       if (this.#closed) continue;
-      if (type === 'handshake' && !this.#joined) this.#send(hello(this.wire));
+      if (type === 'handshake' && !this.#joined) this.#send(this.wire.hello());
       if (type === 'disconnect' && this.#joined) this.#broke();
       if (type.startsWith('handshake:error')) this.wire.counters.framesDropped++;
     }
   }
 
   #broke(): void {
-    const { joining, listener } = this.wire;
+    const { joining } = this.wire;
     if (joining.open) {
       // It may come back while others are still missing; ZeroMQ keeps trying.
       this.#joined = false;
       joining.left(this.peer);
       return;
     }
-    this.#verdict ??= setTimeout(() => listener.lost(this.peer, connectionBroke(this.wire, this.peer)), GRACE);
+    this.#verdict ??= setTimeout(() => this.wire.lost(this.peer), GRACE);
   }
 }
 

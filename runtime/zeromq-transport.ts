@@ -9,7 +9,7 @@ import type { Transport, TransportFactory, TransportListener, TransportSetup } f
 import { callersOf, listenersOf, peersOf } from './transport.ts';
 import { Answerer } from './zeromq-answerer.ts';
 import { Caller } from './zeromq-caller.ts';
-import type { Wire } from './zeromq-wire.ts';
+import { Wire } from './zeromq-wire.ts';
 
 export interface ZeromqOptions {
   /** Where this device listens, if others call it: `tcp://0.0.0.0:7000`; port `*` is one that the system chooses. */
@@ -41,7 +41,7 @@ class ZeromqTransport implements Transport {
 
   async open(listener: TransportListener): Promise<void> {
     const { manifest, timeouts } = this.setup;
-    const wire: Wire = { ...this.setup, listener, joining: this.#joining };
+    const wire = new Wire(this.setup, listener, this.#joining);
     if (callersOf(manifest).length > 0) this.#answerer = await Answerer.listen(wire, this.#ownEndpoint());
     const given = await this.options.peers(this.#answerer?.endpoint ?? null);
     this.#endpoints = { ...this.#endpoints, ...given };

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BundleOptions, openBundle } from '../../runtime/bundle.ts';
-import { rejection } from './expect.ts';
+import { rejection } from '../support/error.ts';
 import { expected, type Fixture, given, LINE, ROUND_TRIP, removeBuilds, withProgram, writeBuild } from './fixture.ts';
 import { pidsOf } from './process.ts';
 

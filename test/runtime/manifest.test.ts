@@ -8,7 +8,7 @@ import { ShardonnxError } from '../../runtime/error.ts';
 import type { DeviceManifest } from '../../runtime/manifest.ts';
 import { readDeviceManifest } from '../../runtime/read-manifest.ts';
 import { callersOf, listenersOf, peersOf } from '../../runtime/transport.ts';
-import { rejection } from './expect.ts';
+import { rejection } from '../support/error.ts';
 import { LINE, ROUND_TRIP, removeBuilds, writeBuild } from './fixture.ts';
 
 const test = suite('manifest');

@@ -1,8 +1,9 @@
 /** Opens devices of a fixture in this process, over either transport. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import * as assert from 'uvu/assert';
 import type { Dealer } from 'zeromq';
-import { type OpenDevice, openDevice } from '../../runtime/device.ts';
+import type { OpenDevice } from '../../runtime/device.ts';
 import {
   decodeFrame,
   encodeFrame,
@@ -13,9 +14,11 @@ import {
 } from '../../runtime/frame.ts';
 import type { DeviceManifest } from '../../runtime/manifest.ts';
 import { zeromq } from '../../runtime/modules.ts';
+import { openDevice } from '../../runtime/open-device.ts';
 import { readDeviceManifest } from '../../runtime/read-manifest.ts';
 import type { Timeouts, TransportFactory } from '../../runtime/transport.ts';
 import { zeromqTransport } from '../../runtime/zeromq-transport.ts';
+import { ROUND_TRIP, writeBuild } from './fixture.ts';
 
 /** For what must come to its deadline; all else gets more, for machines that are busy. */
 export const SHORT: Timeouts = { connect: 1, inference: 1 };
@@ -109,10 +112,11 @@ export class Stranger {
     this.#socket.close();
   }
 
-  /** Takes part as `device` would. */
+  /** Takes part as `device` would, if it is let. */
   static async as(build: string, device: string, endpoint: string): Promise<Stranger> {
     const stranger = new Stranger(endpoint);
     await stranger.say(await helloOf(build, device));
+    assert.is((await stranger.hears()).kind, 'hello');
     return stranger;
   }
 }
@@ -120,4 +124,25 @@ export class Stranger {
 export async function helloOf(build: string, device: string): Promise<HelloFrame> {
   const manifest: DeviceManifest = await readDeviceManifest(join(build, device));
   return { kind: 'hello', protocol: PROTOCOL, build: manifest.build, device };
+}
+
+/** The server of {@link ROUND_TRIP}, and a stranger that has shaken hands with it as the robot. */
+export async function serverAndStranger() {
+  const build = await writeBuild(ROUND_TRIP);
+  const ports = new Ports();
+  const failures: unknown[] = [];
+  const serving = open({ build, device: 'server', transport: ports.transport('server', []), failures });
+  const robot = await Stranger.as(build, 'robot', await ports.of('server'));
+  return { robot, server: await serving, failures };
+}
+
+/** Both devices of {@link ROUND_TRIP} over TCP. */
+export async function robotAndServer() {
+  const build = await writeBuild(ROUND_TRIP);
+  const ports = new Ports();
+  const [robot, server] = await Promise.all([
+    open({ build, device: 'robot', transport: ports.transport('robot', ['server']) }),
+    open({ build, device: 'server', transport: ports.transport('server', []) }),
+  ]);
+  return { build, ports, robot, server };
 }

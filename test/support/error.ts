@@ -13,3 +13,6 @@ export async function errorOf(code: string, act: () => unknown): Promise<Shardon
   }
   throw new Error(`nothing was thrown, ${code} is expected`);
 }
+
+/** The error of this code that work which is under way rejects with. */
+export const rejection = (work: Promise<unknown>, code: string): Promise<ShardonnxError> => errorOf(code, () => work);

@@ -1,0 +1,43 @@
+/** Opens a device's folder: what is in it is checked and loaded before the device joins its peers. */
+import { Deadlines } from './deadlines.ts';
+import { type Behaviour, type OpenDevice, RunningDevice } from './device.ts';
+import { Mailbox } from './mailbox.ts';
+import { readDeviceManifest } from './read-manifest.ts';
+import { loadSegments } from './segment.ts';
+import { Recorder } from './stats.ts';
+import { DEFAULT_TIMEOUTS, type Timeouts, type TransportFactory } from './transport.ts';
+import { verifyFiles } from './verify-files.ts';
+
+export interface DeviceOptions extends Behaviour {
+  /** The device's folder in the build. */
+  readonly directory: string;
+  readonly transport: TransportFactory;
+  readonly timeouts?: Partial<Timeouts>;
+  /** onnxruntime's; device.json's if not given. */
+  readonly threads?: number | null;
+}
+
+/**
+ * Checks the folder, loads the segments, and joins the peers.
+ * @throws bundle-invalid, bundle-altered, segment-failed, dependency-missing, and what {@link Transport.open} throws
+ */
+export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
+  const { directory, threads } = options;
+  const manifest = await readDeviceManifest(directory);
+  await verifyFiles(directory, manifest);
+  const segments = await loadSegments(directory, manifest, threads === undefined ? manifest.threads : threads);
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  const recorder = new Recorder(manifest.segments.map(({ file }) => file));
+  const channels = new Map(manifest.channels.map((channel) => [channel.id, channel]));
+  const deadlines = new Deadlines(timeouts.inference);
+  const device = new RunningDevice(options, deadlines, {
+    manifest,
+    segments,
+    channels,
+    recorder,
+    mailbox: new Mailbox(manifest.device, channels, deadlines, recorder),
+    transport: options.transport({ manifest, timeouts, counters: recorder.counters }),
+  });
+  await device.open();
+  return device;
+}
