@@ -5,10 +5,9 @@ import * as assert from 'uvu/assert';
 import { parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compile } from '../../compiler/compile.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
-import { openBundle } from '../../runtime/bundle.ts';
 import { modelBytes, node, value } from '../onnx/make.ts';
 import { workFolder } from '../support/cli.ts';
-import { assertEqualOutputs, inputsFor, reference } from '../support/reference.ts';
+import { assertRuns } from '../support/runs.ts';
 import { typeErrors } from '../support/type-check.ts';
 
 const test = suite('names');
@@ -32,14 +31,7 @@ async function runs(input: string, inner: string, output: string): Promise<void>
     { device: 'b-2_x', region: '[1:2,:]' },
   ];
   const plan: Plan = { format: 1, model: '', policy: '', operators: { [exp]: halves, [neg]: 'a' } };
-  await compile({ model, cluster, plan, output: folder });
-  const bundle = await openBundle(folder, { transport: 'memory', threads: 1 });
-  try {
-    const inputs = inputsFor(bundle.inputs);
-    assertEqualOutputs((await bundle.infer(inputs)).outputs, await reference(model, inputs));
-  } finally {
-    await bundle.close();
-  }
+  await assertRuns({ model, cluster, plan, output: folder });
   programs.push(join(folder, 'a', 'program.ts'), join(folder, 'b-2_x', 'program.ts'));
 }
 

@@ -1,12 +1,10 @@
 /** Random plans as bundles: segments, programs and transport give what onnxruntime gives for the whole model. */
 import { suite } from 'uvu';
-import { compile } from '../../compiler/compile.ts';
 import { models } from '../../fixtures/models.ts';
-import { openBundle } from '../../runtime/bundle.ts';
 import { workFolder } from '../support/cli.ts';
 import { clusterOf, imported, type ModelName, modelFile } from '../support/imported.ts';
 import { randomPlan } from '../support/random-plan.ts';
-import { assertEqualOutputs, inputsFor, reference } from '../support/reference.ts';
+import { assertRuns } from '../support/runs.ts';
 
 const test = suite('random bundles');
 const work = workFolder();
@@ -17,15 +15,8 @@ for (const name of Object.keys(models) as ModelName[]) {
   test(name, async () => {
     const [program, model] = [await imported(name), modelFile(name)];
     for (let seed = 101; seed < 101 + seeds; seed++) {
-      const output = work.path(`${name}${seed}`);
-      await compile({ model, cluster, plan: randomPlan(program, ['a', 'b', 'c'], seed), output });
-      const bundle = await openBundle(output, { transport: 'memory', threads: 1 });
-      try {
-        const inputs = inputsFor(bundle.inputs, seed);
-        assertEqualOutputs((await bundle.infer(inputs)).outputs, await reference(model, inputs));
-      } finally {
-        await bundle.close();
-      }
+      const plan = randomPlan(program, ['a', 'b', 'c'], seed);
+      await assertRuns({ model, cluster, plan, output: work.path(`${name}${seed}`) }, seed);
     }
   });
 }

@@ -1,28 +1,17 @@
 /** Tiles and slices that nobody reads in the end: the bundle runs all the same, a segment without outputs it could not. */
 import { suite } from 'uvu';
-import { compile } from '../../compiler/compile.ts';
+import type { Cluster } from '../../compiler/cluster/cluster.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
-import { openBundle } from '../../runtime/bundle.ts';
 import { workFolder } from '../support/cli.ts';
 import { clusterOf, imported, type ModelName, modelFile, planOf } from '../support/imported.ts';
-import { assertEqualOutputs, inputsFor, reference } from '../support/reference.ts';
+import { assertRuns } from '../support/runs.ts';
 
 const test = suite('unread');
 const work = workFolder();
 
-/** Compiles and runs the model under a plan or policy, against onnxruntime. */
-async function runs(name: ModelName, cluster: Parameters<typeof compile>[0]['cluster'], plan?: Plan): Promise<void> {
-  const [model, output] = [modelFile(name), work.path('build')];
-  await compile({ model, cluster, output, ...(plan ? { plan } : { policy: 'spatial' }) });
-  const bundle = await openBundle(output, { transport: 'memory', threads: 1 });
-  try {
-    const inputs = inputsFor(bundle.inputs);
-    const { outputs } = await bundle.infer(inputs);
-    assertEqualOutputs(outputs, await reference(model, inputs));
-  } finally {
-    await bundle.close();
-  }
-}
+/** The model under a plan, or else under `spatial`. */
+const runs = (name: ModelName, cluster: Cluster, plan?: Plan): Promise<void> =>
+  assertRuns({ model: modelFile(name), cluster, plan, output: work.path('build') });
 const two = clusterOf({ a: 1, b: 2 });
 const three = clusterOf({ a: 1, b: 2, c: 1.5 }, 'c');
 
