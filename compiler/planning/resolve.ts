@@ -2,7 +2,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { CompileError } from '../error.ts';
 import type { Partial, Program } from '../ir/program.ts';
-import { isKnown, tensorOf } from '../ir/program.ts';
+import { isKnown, reads, tensorOf, writes } from '../ir/program.ts';
 import {
   equalRegions,
   formatRegion,
@@ -210,7 +210,36 @@ class OperatorResolver {
   }
 }
 
-/** @throws plan-device, plan-region, plan-reduce, plan-misses, plan-overlap, plan-operator */
+const isOpaque = (program: Program, tensor: string): boolean => tensorOf(program, tensor).dtype === null;
+
+/** Sequences, maps, and dtypes that JavaScript lacks cannot be sent: who reads one must make it too. */
+function checkOpaque(program: Program<'imported'>, resolved: ReadonlyMap<string, readonly ResolvedPart[]>): void {
+  for (const name of [...program.inputs, ...program.outputs].filter((one) => isOpaque(program, one))) {
+    const what = `${program.inputs.includes(name) ? 'input' : 'output'} "${name}" of the model`;
+    throw new CompileError('opaque-value', `${what} is no tensor that onnxruntime-node can pass on`, {
+      at: [`model ${program.name}`],
+      hint: 'let the model take and give tensors',
+    });
+  }
+  const makers = new Map<string, { readonly operator: string; readonly devices: readonly string[] }>();
+  for (const operator of program.operators) {
+    const devices = resolved.get(operator.origin)?.map(({ device }) => device);
+    // Every device makes for itself what only weights decide.
+    if (!devices) continue;
+    for (const { tensor } of reads(operator)) {
+      const maker = makers.get(tensor);
+      const without = maker && devices.find((device) => !maker.devices.includes(device));
+      if (!maker || without === undefined) continue;
+      const message = `"${tensor}" is no tensor that ${maker.devices[0]} could send to ${without}`;
+      fail('opaque-value', message, operator.origin, `run it where "${maker.operator}" runs`);
+    }
+    for (const { tensor } of writes(operator)) {
+      if (isOpaque(program, tensor)) makers.set(tensor, { operator: operator.origin, devices });
+    }
+  }
+}
+
+/** @throws plan-device, plan-region, plan-reduce, plan-misses, plan-overlap, plan-operator, opaque-value */
 export function resolvePlan(program: Program<'imported'>, cluster: Cluster, plan: Plan): Map<string, ResolvedPart[]> {
   const { operators, cuts, constants } = cutsOf(program);
   const devices = cluster.devices.map((device) => device.name);
@@ -232,5 +261,6 @@ export function resolvePlan(program: Program<'imported'>, cluster: Cluster, plan
     const resolver = new OperatorResolver(name, cuts.get(name)!, isKnown(shape) ? shape : [], devices);
     resolved.set(name, resolver.resolve(parts));
   }
+  checkOpaque(program, resolved);
   return resolved;
 }
