@@ -49,7 +49,7 @@ function operations(imported: Program<'imported'>, origin: string): number {
 }
 
 /** The share of an operator that one tile of it is, by output elements and addends. */
-function share(program: Program, tile: Compute): number {
+export function share(program: Program, tile: Compute): number {
   const output = tile.outputs.find((value) => value !== null);
   const shape = output ? tensorOf(program, output.tensor).shape : [];
   if (!output?.region || !isKnown(shape)) return 1;
