@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compile } from '../../compiler/compile.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
-import { onnx } from '../../compiler/onnx/proto.ts';
+import { decodeValueInfo, onnx } from '../../compiler/onnx/proto.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
 import { resolvePlan } from '../../compiler/planning/resolve.ts';
 import { int64s, modelBytes, node, value } from '../onnx/make.ts';
@@ -18,7 +18,12 @@ const test = suite('opaque');
 const work = workFolder();
 const cluster = clusterOf({ a: 1, b: 2 });
 const sequence = (name: string) =>
-  onnx.ValueInfoProto.create({ name, type: { sequenceType: { elemType: { tensorType: { elemType: 1 } } } } });
+  decodeValueInfo(
+    onnx.ValueInfoProto.encode({
+      name,
+      type: { sequenceType: { elemType: { tensorType: { elemType: 1 } } } },
+    }).finish(),
+  );
 const named = (type: string, inputs: string[], output: string) => node(type, inputs, [output], {}, { name: output });
 const write = (name: string, parts: Parameters<typeof modelBytes>[0]) =>
   work.write(`${name}.onnx`, modelBytes({ initializers: [int64s('0', [0], []), int64s('1', [1], [])], ...parts }));
