@@ -1,6 +1,6 @@
 /** The link's fit, the layer cut, the means and promises of the LOPInfer bench; the evidence where it is. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -206,9 +206,13 @@ test('results of other models are a clear error', () => {
   assert.not.match(stderr, /at .*\.ts:\d+/);
 });
 
-const published = existsSync(evidence) ? readdirSync(evidence).filter((name) => name.endsWith('.operators.json')) : [];
-if (published.length === 0) console.log('skipped: the published predictions (../shared/evidence is not here)');
+/** Those that the figures below were found on. */
+const published = ['vgg19_bn', 'densenet121', 'convnext_large'].map((name) => `${name}.operators.json`);
 for (const name of published) {
+  if (!existsSync(join(evidence, name))) {
+    console.log(`skipped: the published predictions for ${name} (../shared/evidence is not here)`);
+    continue;
+  }
   test(`${name}: our layer cut is theirs where the profile is that of the same run`, async () => {
     const operators = join(evidence, name);
     const replay: Replay = await readReplay({ operators, results: join(evidence, 'results.csv'), evidence });
