@@ -5,7 +5,7 @@ import { tensorOf } from '../compiler/ir/program.ts';
 import { count, formatRegion, lengths, type Region } from '../compiler/ir/region.ts';
 import { valueInfo } from '../compiler/onnx/encode.ts';
 import { createTensor, onnx } from '../compiler/onnx/proto.ts';
-import { readRegion } from '../compiler/onnx/weights.ts';
+import { readRegion, textsOf } from '../compiler/onnx/weights.ts';
 import { assemblingOpset, type Segment } from '../compiler/planning/schedule.ts';
 import { bytesPerElement, onnxNumber } from '../runtime/dtype.ts';
 import type { TensorSpec } from '../runtime/manifest.ts';
@@ -132,7 +132,7 @@ class SegmentModel {
     const bytes = count(region) * bytesPerElement(dtype);
     const { initializers } = this.graph;
     if (source.kind === 'strings') {
-      const stringData = source.values.map((text) => new Uint8Array(Buffer.from(text)));
+      const stringData = textsOf(weight, region).map((text) => new Uint8Array(Buffer.from(text)));
       initializers.push(createTensor({ ...tensor, stringData }));
     } else if (bytes <= INLINE) {
       const chunks: Uint8Array[] = [];

@@ -85,6 +85,14 @@ export async function* readRegion(weight: Weight, region: Region): AsyncGenerato
   }
 }
 
+/** The texts of a region, in row-major order. */
+export function textsOf({ name, shape, source }: Weight, region: Region): string[] {
+  if (source.kind !== 'strings') throw new Error(`weight ${name} holds no strings`);
+  if (count(region) === 0) return [];
+  const runs = runsOf(shape, region, 1);
+  return [...runs.places].flatMap((place) => source.values.slice(place, place + runs.length));
+}
+
 function* repeat(element: Uint8Array, total: number): Generator<Uint8Array> {
   const chunk = Buffer.alloc(Math.min(total, chunkBytes), element);
   for (let done = 0; done < total; done += chunk.length) yield chunk.subarray(0, Math.min(chunk.length, total - done));

@@ -1,31 +1,30 @@
 /** Operators that work along one dimension, where they run whole, and are free along all others. */
 import {
+  atRunTime,
   axisLetters,
   byLetters,
   type Family,
   freshLetters,
   fromFront,
   int,
-  type Node,
   type Rule,
-  whole,
   wholeAt,
 } from './rule.ts';
 
-/** `axis`: undefined if it is computed. */
-const along =
-  (axis: (node: Node) => number | undefined, reason: string): Rule =>
-  (node) => {
-    const rank = node.inputs[0]!.shape.length;
-    const at = axis(node);
-    if (at === undefined) return whole('its axis is computed');
-    const letters = axisLetters(rank);
-    return byLetters(node, {
-      inputs: [letters, ...node.inputs.slice(1).map((input) => (input ? '*' : null))],
-      outputs: [letters],
-      whole: wholeAt(letters, [fromFront(at, rank)], reason),
-    });
-  };
+/** Sums and products up to each element; the axis is an input, and need not be known where there is but one dimension. */
+const cumulative: Rule = (node) => {
+  const rank = node.inputs[0]!.shape.length;
+  const axis = rank === 1 ? 0 : node.inputs[1]?.constant?.[0];
+  const letters = axisLetters(rank);
+  return byLetters(node, {
+    inputs: [letters, ...node.inputs.slice(1).map((input) => (input ? '*' : null))],
+    outputs: [letters],
+    whole:
+      axis === undefined
+        ? wholeAt(letters, [...letters].keys(), atRunTime('along which dimension it goes'))
+        : wholeAt(letters, [fromFront(axis, rank)], 'each element depends on those before it'),
+  });
+};
 
 /** ArgMax, ArgMin: the dimension goes, or stays with size 1. */
 const argument: Rule = (node) => {
@@ -76,13 +75,11 @@ const determinant: Rule = (node) => {
   });
 };
 
-const computedAxis = (node: Node) => node.inputs[1]?.constant?.[0];
-
 export const alongFamily: Family = {
   ArgMax: argument,
   ArgMin: argument,
-  CumProd: along(computedAxis, 'each element depends on those before it'),
-  CumSum: along(computedAxis, 'each element depends on those before it'),
+  CumProd: cumulative,
+  CumSum: cumulative,
   Det: determinant,
   ReverseSequence: reverseSequence,
   TopK: topK,

@@ -36,7 +36,12 @@ const split: Rule = (node) => {
   return byLetters(node, {
     inputs: [along(first), ...sizes.map((input) => (input ? '*' : null))],
     outputs: node.outputs.map((output, i) => (output ? along(i) : null)),
-    whole: Object.fromEntries([...own].map((letter) => [letter, 'the dimension that is split'])),
+    whole: Object.fromEntries(
+      [...own].map((letter) => [
+        letter,
+        'each output takes another part of it: a piece of all would lie in several places',
+      ]),
+    ),
     windows: { [own[first]!]: () => [0, x!.shape[axis]!] },
   });
 };

@@ -18,7 +18,7 @@ import {
 import { kernelLetters, overlaps, reach, spatialLetters } from './window.ts';
 
 /** One spatial dimension: input element i adds to the outputs `i * stride + k * dilation - padBegin`. */
-interface Spread {
+export interface Spread {
   readonly input: number;
   readonly output: number;
   readonly kernel: number;
@@ -27,7 +27,7 @@ interface Spread {
   readonly padBegin: number;
 }
 
-interface SpreadTile {
+export interface SpreadTile {
   readonly read: Span;
   /** Taken off the tile's output at both ends. */
   readonly pads: readonly [begin: number, end: number];
@@ -35,7 +35,7 @@ interface SpreadTile {
   readonly outputPadding: number;
 }
 
-function spreadTile(spread: Spread, [begin, end]: Span): SpreadTile {
+export function spreadTile(spread: Spread, [begin, end]: Span): SpreadTile {
   const { input, stride, padBegin } = spread;
   const [from, to] = [begin + padBegin, end + padBegin];
   // The first input that still reaches `from`, or, in the gaps of a kernel shorter than the stride, the last before it.

@@ -1,7 +1,18 @@
 /** Operators that compute each element from the elements at the same place, with numpy's broadcasting. */
 import type { Literal } from '../ir/program.ts';
 import type { Region, Span } from '../ir/region.ts';
-import { axisLetters, byLetters, type Family, int, type Rule, rightAligned, whole, wholeOf } from './rule.ts';
+import {
+  atRunTime,
+  axisLetters,
+  byLetters,
+  type Family,
+  int,
+  type Rule,
+  rightAligned,
+  whole,
+  wholeAt,
+  wholeOf,
+} from './rule.ts';
 
 /** Every output dimension is free; operands are broadcast. */
 export const elementwise: Rule = (node) => {
@@ -33,8 +44,11 @@ const literalTypes = ['float32', 'int32', 'int64'] as const;
 /** Inference is the identity, and the mask is all true. */
 const dropout: Rule = (node) => {
   if (node.opset < 7 && int(node, 'is_test') !== 1) return whole('random: Dropout in training mode');
-  const training = node.inputs[2];
-  if (training && training.constant?.[0] !== 0) return whole('random: Dropout may run in training mode');
+  const [, ratio, training] = node.inputs;
+  if (training && training.constant?.[0] !== 0 && ratio?.constant?.[0] !== 0)
+    return whole(
+      training.constant ? 'random: Dropout in training mode' : `random, if it trains: ${atRunTime('whether it does')}`,
+    );
   const cut = elementwise(node);
   if ('whole' in cut) return cut;
   return {
@@ -53,7 +67,7 @@ export const trilu: Rule = (node) => {
     return byLetters(node, {
       inputs: [letters, '*'],
       outputs: [letters],
-      whole: { [row]: 'the diagonal is computed', [column]: 'the diagonal is computed' },
+      whole: wholeAt(row + column, [0, 1], atRunTime('where the diagonal lies')),
     });
   }
   return byLetters(node, {
@@ -78,7 +92,7 @@ export const table = (types: string, rule: Rule = elementwise): Family =>
 export const elementwiseFamily: Family = {
   ...table(`
     Abs Acos Acosh Asin Asinh Atan Atanh BitCast BitwiseNot Cast Ceil Celu Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid
-    HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh
+    HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not OptionalGetElement Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh
     Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu
     Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less LessOrEqual Mod Mul Or PRelu
     Pow Sub Where Xor

@@ -20,11 +20,17 @@ const gather: Rule = (node) => {
   const axis = fromFront(int(node, 'axis') ?? 0, data.length);
   const letters = axisLetters(output.length);
   const [before, inner] = [letters.slice(0, axis), letters.slice(axis, axis + indices.length)];
+  const after = letters.slice(axis + indices.length);
   const indexed = freshLetters(1, letters);
+  // Where the rows it takes are of several texts, onnxruntime 1.30 copies the first of each.
+  const torn =
+    node.inputs[0]!.tensor.dtype === 'string'
+      ? wholeAt(after, [...after].keys(), 'onnxruntime takes texts row by row')
+      : {};
   return byLetters(node, {
-    inputs: [before + indexed + letters.slice(axis + indices.length), inner],
+    inputs: [before + indexed + after, inner],
     outputs: [letters],
-    whole: { [indexed]: INDEXED },
+    whole: { [indexed]: INDEXED, ...torn },
   });
 };
 

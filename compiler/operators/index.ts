@@ -4,11 +4,14 @@ import { alongFamily } from './along.ts';
 import { attentionFamily } from './attention.ts';
 import { attentionOfMicrosoftFamily } from './attention-microsoft.ts';
 import { blockFamily } from './blocks.ts';
+import { columnFamily } from './columns.ts';
 import { concatFamily } from './concat.ts';
 import { convFamily } from './conv.ts';
 import { convTransposeFamily } from './conv-transpose.ts';
+import { deformFamily } from './deform.ts';
 import { einsumFamily } from './einsum.ts';
 import { elementwiseFamily } from './elementwise.ts';
+import { unfit, withConstants } from './fit.ts';
 import { fusedFamily } from './fused.ts';
 import { gatherFamily } from './gather.ts';
 import { generateFamily } from './generate.ts';
@@ -18,7 +21,7 @@ import { legacyFamily } from './legacy.ts';
 import { lossFamily } from './loss.ts';
 import { matmulFamily } from './matmul.ts';
 import { movingOfMicrosoftFamily } from './moving-microsoft.ts';
-import { never, neverDomains, neverOfLearning, neverOfMicrosoft } from './never.ts';
+import { asFamily, never, neverDomains, neverOfLearning, neverOfMicrosoft, type Reasons } from './never.ts';
 import { normalizationFamily } from './normalization.ts';
 import { padFamily } from './pad.ts';
 import { poolFamily } from './pool.ts';
@@ -31,12 +34,13 @@ import { regionFamily } from './regions.ts';
 import { repeatFamily } from './repeat.ts';
 import { resizeFamily } from './resize.ts';
 import { rotaryFamily, rotaryOfMicrosoftFamily } from './rotary.ts';
-import { type Cut, type Family, type Node, type Operand, type Rule, type Whole, whole } from './rule.ts';
+import { type Cut, type Family, isWhole, type Node, type Whole, whole } from './rule.ts';
 import { scatterFamily } from './scatter.ts';
 import { shapeFamily } from './shape.ts';
 import { signalFamily } from './signal.ts';
 import { sliceFamily } from './slice.ts';
 import { softmaxFamily } from './softmax.ts';
+import { stringFamily } from './strings.ts';
 import { transposeFamily } from './transpose.ts';
 
 /** Operator of ONNX's own domain → rule. */
@@ -44,6 +48,8 @@ export const splitTable: Family = {
   ...concatFamily,
   ...convFamily,
   ...convTransposeFamily,
+  ...columnFamily,
+  ...deformFamily,
   ...resizeFamily,
   ...padFamily,
   ...sliceFamily,
@@ -69,11 +75,12 @@ export const splitTable: Family = {
   ...reduceFamily,
   ...shapeFamily,
   ...softmaxFamily,
+  ...stringFamily,
   ...transposeFamily,
 };
 
 /** Operators of scikit-learn and its like → rule. */
-const learningTable: Family = { ...learningFamily, ...neverOfLearning };
+const learningTable: Family = { ...learningFamily, ...asFamily(neverOfLearning) };
 
 /** onnxruntime's own operators → rule. */
 const microsoftTable: Family = {
@@ -84,48 +91,49 @@ const microsoftTable: Family = {
   ...quantizedLinearFamily,
   ...quantizedProductFamily,
   ...rotaryOfMicrosoftFamily,
-  ...neverOfMicrosoft,
+  ...asFamily(neverOfMicrosoft),
 };
 
 /** Domain → operator → rule; '' is ONNX's own domain. */
 export const splitTables: Readonly<Record<string, Family>> = {
-  '': { ...splitTable, ...never },
+  '': { ...splitTable, ...asFamily(never) },
   'ai.onnx.ml': learningTable,
   'com.microsoft': microsoftTable,
 };
 
-/** Rules that never look at their node: they say why before anything else does. */
-const nevers: Readonly<Record<string, Family>> = {
+const nevers: Readonly<Record<string, Reasons>> = {
   '': never,
   'ai.onnx.ml': neverOfLearning,
   'com.microsoft': neverOfMicrosoft,
 };
 
-const own = (table: Family | undefined, type: string): Rule | undefined =>
-  table && Object.hasOwn(table, type) ? table[type] : undefined;
+const own = <T>(table: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
+  table && Object.hasOwn(table, name) ? table[name] : undefined;
+
+const plainDomain = (domain: string) => (domain === 'ai.onnx' ? '' : domain);
+
+/** Why no rule will ever cut operators of this type, whatever they are given; undefined: one might. */
+export function neverCut(type: string, domain: string): Whole | undefined {
+  const plain = plainDomain(domain);
+  const reason = own(neverDomains, plain) ?? own(own(nevers, plain), type);
+  return reason === undefined ? undefined : whole(reason);
+}
 
 /**
  * How this operator may be cut.
  * @param domain '' or 'ai.onnx' for ONNX's own
  */
 export function cutOf(node: Node, domain: string): Cut | Whole {
-  const plain = domain === 'ai.onnx' ? '' : domain;
-  if (Object.hasOwn(neverDomains, plain)) return whole(neverDomains[plain]!);
-  const stays = own(nevers[plain], node.type);
-  if (stays) return stays(node);
-  const rule = own(splitTables[plain], node.type);
+  const stays = neverCut(node.type, domain);
+  if (stays) return stays;
+  const plain = plainDomain(domain);
+  const rule = own(own(splitTables, plain), node.type);
   if (!rule) return whole(`no rule for ${plain && `${plain}.`}${node.type} yet`);
   if (!node.outputs[0] && !Object.hasOwn(recurrentFamily, node.type)) return whole('its first output is not used');
-  const operands = [...node.inputs, ...node.outputs].filter((operand) => operand !== null);
-  return unfit(operands) ?? rule(node);
-}
-
-/** What keeps tensors from being cut, whatever the operator. */
-function unfit(operands: readonly Operand[]): Whole | undefined {
-  if (operands.some(({ tensor }) => tensor.dtype === 'string')) return whole('strings have no fixed size');
-  if (operands.some(({ tensor }) => tensor.dtype === null)) return whole('a dtype that never leaves its device');
-  if (operands.some(({ shape, constant }) => shape.includes(0) && !constant)) return whole('an operand is empty');
-  return undefined;
+  const reason = unfit(node);
+  if (reason) return reason;
+  const cut = rule(node);
+  return isWhole(cut) ? cut : withConstants(node, cut);
 }
 
 export * from './rule.ts';

@@ -79,6 +79,7 @@ const extractor: Rule = (node) => {
 export const learningFamily: Family = {
   ArrayFeatureExtractor: extractor,
   Binarizer: elementwise,
+  CategoryMapper: elementwise,
   FeatureVectorizer: sideBySide,
   Imputer: perFeature('imputed_value_floats', 'imputed_value_int64s'),
   LabelEncoder: elementwise,

@@ -1,18 +1,28 @@
 /** Operators of ONNX's first releases that onnxruntime still runs. */
 
-import type { Span } from '../ir/region.ts';
+import { length, type Span } from '../ir/region.ts';
 import { table } from './elementwise.ts';
-import { axisLetters, byLetters, type Family, floats, fromFront, type Rule, whole, wholeAt } from './rule.ts';
+import { byLetters, type Family, floats, ints, type Rule } from './rule.ts';
 
-/** A border is cut off rows and columns. */
-const crop: Rule = (node) =>
-  byLetters(node, {
-    inputs: ['ncyx'],
+/** A border (left, top, right, bottom) is cut off rows and columns, or a size is: a tile reads what is left of it. */
+const crop: Rule = (node) => {
+  const [left = 0, top = 0] = ints(node, 'border') ?? [];
+  const behind =
+    (border: number) =>
+    ([begin, end]: Span): Span => [border + begin, border + end];
+  return byLetters(node, {
+    inputs: ['nchw'],
     outputs: ['nchw'],
-    whole: Object.fromEntries(
-      [...'yxhw'].map((letter) => [letter, 'the border is counted from the whole picture’s edge']),
-    ),
+    windows: { h: behind(top), w: behind(left) },
+    adjust: (tile, { h, w }) => ({
+      ...tile,
+      attributes: {
+        border: { kind: 'ints', value: [0, 0, 0, 0] },
+        ...(node.attributes.scale ? { scale: { kind: 'ints', value: [length(h!), length(w!)] } } : {}),
+      },
+    }),
   });
+};
 
 /** One factor for all, one addend a channel. */
 const imageScaler: Rule = (node) =>
@@ -25,24 +35,8 @@ const imageScaler: Rule = (node) =>
     }),
   });
 
-/** The sliced dimensions are read whole: where they are sliced is computed. */
-const dynamicSlice: Rule = (node) => {
-  const { shape } = node.inputs[0]!;
-  const letters = axisLetters(shape.length);
-  const named = node.inputs[3] ? node.inputs[3].constant : [...Array(node.inputs[1]!.shape[0]!).keys()];
-  if (!named) return whole('its axes are computed');
-  const axes = named.map((axis) => fromFront(axis, shape.length));
-  return byLetters(node, {
-    inputs: [letters, ...node.inputs.slice(1).map((input) => (input ? '*' : null))],
-    outputs: [letters],
-    whole: wholeAt(letters, axes, 'where it is sliced is computed'),
-    windows: Object.fromEntries(axes.map((axis) => [letters[axis]!, (): Span => [0, shape[axis]!]])),
-  });
-};
-
 export const legacyFamily: Family = {
   ...table('Affine ParametricSoftplus Scale ScaledTanh'),
   Crop: crop,
-  DynamicSlice: dynamicSlice,
   ImageScaler: imageScaler,
 };

@@ -1,30 +1,34 @@
 /** Normalizations: free where the statistics are not taken, whole where they are. */
 import { length, type Span } from '../ir/region.ts';
-import {
-  axisLetters,
-  byLetters,
-  type Family,
-  fromFront,
-  int,
-  ints,
-  type Rule,
-  rightAligned,
-  whole,
-  wholeAt,
-} from './rule.ts';
+import { axisLetters, byLetters, type Family, fromFront, int, ints, type Rule, rightAligned, wholeAt } from './rule.ts';
 
 export const STATISTICS = 'mean and variance are taken over it';
 const positions = (rank: number) => [...Array(rank).keys()];
 
-/** In inference the statistics are inputs: every dimension is free. */
+/**
+ * In inference the statistics are inputs: every dimension is free. In training each channel has its own; further outputs are
+ * the statistics. Before opset 9 `spatial=0` asks for one a feature, as many as an element of the batch has.
+ */
 const batchNormalization: Rule = (node) => {
-  const training = int(node, 'training_mode') === 1 || (node.opset < 7 && int(node, 'is_test') !== 1);
-  if (training || node.outputs.slice(1).some((output) => output !== null)) return whole('training mode');
-  if (node.opset < 9 && int(node, 'spatial') === 0) return whole('spatial=0 is not split');
+  const old = node.opset < 7 && int(node, 'is_test') !== 1;
+  const training = int(node, 'training_mode') === 1 || old || node.outputs.slice(1).some((output) => output !== null);
   const rank = node.inputs[0]!.shape.length;
   const letters = rank === 1 ? 'c' : axisLetters(rank);
-  const channel = rank === 1 ? 'c' : letters[1]!;
-  return byLetters(node, { inputs: [letters, channel, channel, channel, channel], outputs: [letters] });
+  const perFeature = node.opset < 9 && int(node, 'spatial') === 0;
+  const channel = rank === 1 ? 'c' : perFeature ? letters.slice(1) : letters[1]!;
+  return byLetters(node, {
+    inputs: [letters, channel, channel, channel, channel],
+    outputs: node.outputs.map((output, i) => (output ? (i === 0 ? letters : channel) : null)),
+    ...(training
+      ? {
+          whole: wholeAt(
+            letters,
+            positions(rank).filter((i) => letters[i] !== channel),
+            STATISTICS,
+          ),
+        }
+      : {}),
+  });
 };
 
 const instanceNormalization: Rule = (node) => {

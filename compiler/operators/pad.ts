@@ -1,6 +1,7 @@
 /** Pad: only tiles at a true border are padded, with what the whole would be padded with there. */
 import { length, type Span } from '../ir/region.ts';
 import {
+  atRunTime,
   axisLetters,
   byLetters,
   type Family,
@@ -11,7 +12,7 @@ import {
   type Rule,
   string,
   type Tile,
-  whole,
+  wholeAt,
 } from './rule.ts';
 
 /** One dimension: the input's size, and what is added before and after it (negative: taken away). */
@@ -45,13 +46,19 @@ function padTile(mode: string, { input, before }: Side, [begin, end]: Span): Pad
   return { read, pads: [low, high], keep: [skipped, skipped + end - begin] };
 }
 
-/** The padding of every dimension; undefined if it is computed. Opset 18 names the axes, opset 1 called it `paddings`. */
+/** The dimensions that are padded: opset 18 names them. undefined: only known at run time. */
+function axesOf(node: Node): readonly number[] | undefined {
+  const { shape } = node.inputs[0]!;
+  const named = node.inputs[3] ? node.inputs[3].constant : [...shape.keys()];
+  return named?.map((axis) => fromFront(axis, shape.length));
+}
+
+/** The padding of every dimension; opset 1 called it `paddings`. undefined: only known at run time. */
 function sidesOf(node: Node): readonly Side[] | undefined {
-  const shape = node.inputs[0]!.shape;
+  const { shape } = node.inputs[0]!;
   const given = node.opset < 11 ? (ints(node, 'pads') ?? ints(node, 'paddings')) : node.inputs[1]?.constant;
-  const named = node.inputs[3] ? node.inputs[3].constant : shape.map((_, i) => i);
-  if (!given || !named) return undefined;
-  const axes = named.map((axis) => fromFront(axis, shape.length));
+  const axes = axesOf(node);
+  if (!given || !axes) return undefined;
   return shape.map((input, i) => {
     const at = axes.indexOf(i);
     return at < 0 ? { input, before: 0, after: 0 } : { input, before: given[at]!, after: given[at + axes.length]! };
@@ -66,10 +73,23 @@ function doubt(mode: string, { input, before, after }: Side): string | undefined
   return Math.max(before, after) > most ? `${mode} goes round more than once` : undefined;
 }
 
+/** Only the dimensions that are not padded are cut. */
+function padUnknown(node: Node) {
+  const { shape } = node.inputs[0]!;
+  const letters = axisLetters(shape.length);
+  const axes = axesOf(node) ?? [...shape.keys()];
+  return byLetters(node, {
+    inputs: [letters, ...node.inputs.slice(1).map((input) => (input ? '*' : null))],
+    outputs: [letters],
+    whole: wholeAt(letters, axes, atRunTime('how much padding lies before it')),
+    windows: Object.fromEntries(axes.map((i) => [letters[i]!, (): Span => [0, shape[i]!]])),
+  });
+}
+
 export const pad: Rule = (node) => {
   const mode = string(node, 'mode') ?? 'constant';
   const sides = sidesOf(node);
-  if (!sides) return whole('its padding is computed');
+  if (!sides) return padUnknown(node);
   const letters = axisLetters(sides.length);
   const each = <T>(value: (side: Side) => T | undefined): Record<string, T> =>
     Object.fromEntries(

@@ -109,6 +109,8 @@ export interface LetterSpec {
   /** Where an output's span is not the letter's span itself: the heads of a key cache under those of the queries. */
   readonly makes?: Readonly<Record<string, WindowMap>>;
   readonly steps?: Readonly<Record<string, number>>;
+  /** Extents of letters that no output has and that count in the units of one of several inputs. */
+  readonly sizes?: Readonly<Record<string, number>>;
   readonly combine?: Combine;
   /** Changes the tile that the letters alone give: attributes, constants, inputs that only the first partial reads. */
   readonly adjust?: (tile: LettersTile, spans: Spans) => Tile;
@@ -130,7 +132,8 @@ function learnLetters(node: Node, spec: LetterSpec): Record<string, Letter> {
         sizes[letter] = Math.max(sizes[letter] ?? 0, operands[i]!.shape[j]!);
       }
     }
-    for (const [letter, size] of Object.entries(sizes)) letters[letter] ??= letterOf(spec, letter, size);
+    for (const [letter, size] of Object.entries(sizes))
+      letters[letter] ??= letterOf(spec, letter, spec.sizes?.[letter] ?? size);
   };
   for (const [i, text] of spec.outputs.entries()) learn([text], [node.outputs[i]!]);
   learn(spec.inputs, node.inputs);
@@ -173,6 +176,9 @@ export function byLetters(node: Node, spec: LetterSpec): Cut {
 }
 
 export const whole = (reason: string): Whole => ({ whole: reason });
+
+/** The reason where an input that is fed decides what the rule would have to know. */
+export const atRunTime = (what: string): string => `${what} is only known at run time`;
 
 /** `count` letters for the dimensions of a tensor, by custom where there is one. */
 export function axisLetters(rank: number, taken = ''): string {

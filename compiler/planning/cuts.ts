@@ -11,7 +11,7 @@ import {
   writes,
 } from '../ir/program.ts';
 import { constantOf } from '../onnx/weights.ts';
-import { cutOf } from '../operators/index.ts';
+import { cutOf, neverCut } from '../operators/index.ts';
 import { type Cut, isWhole, type Node, type Operand, type Whole } from '../operators/rule.ts';
 
 const computes = (program: Program<'imported'>): Compute[] =>
@@ -22,12 +22,14 @@ function operand(program: Program, value: Value | Literal | null): Operand | nul
   if (value.kind === 'literal') return undefined;
   const tensor = tensorOf(program, value.tensor);
   if (!isKnown(tensor.shape) || tensor.dtype === null) return undefined;
-  const constant = tensor.role === 'weight' ? constantOf(tensor) : undefined;
+  const constant = tensor.role === 'weight' ? constantOf(tensor) : tensor.shape.includes(0) ? [] : undefined;
   return { tensor, shape: tensor.shape, ...(constant ? { constant } : {}) };
 }
 
 /** How this operator may be cut. */
 function cut(program: Program<'imported'>, operator: Compute): Cut | Whole {
+  const never = neverCut(operator.type, operator.domain);
+  if (never) return never;
   const inputs = operator.inputs.map((input) => operand(program, input));
   const outputs = operator.outputs.map((output) => operand(program, output));
   if (operator.captures.length > 0) return { whole: 'its subgraphs use outer values' };

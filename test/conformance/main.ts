@@ -50,7 +50,7 @@ function kindOf({ status, split, reasons, error }: Outcome): string {
   if (status !== 'passed') return error ?? '';
   if (split) return 'split';
   const distinct = [...new Set(reasons.map(({ type, reason }) => `${type}: ${reason}`))];
-  return `whole (${distinct.join('; ') || 'no operator is left after constant folding'})`;
+  return `whole (${distinct.join('; ')})`;
 }
 
 function print(outcome: Outcome): void {

@@ -45,11 +45,22 @@ const choices = (cut: Cut): string[] =>
 
 function whyWhole(cut: Cut | Whole): string {
   if (isWhole(cut)) return cut.whole;
-  const letters = Object.entries(cut.letters).map(
-    ([name, { size, reason }]) => `${name}: ${reason ?? (size === 1 ? 'of size 1' : 'the plan cannot reach it')}`,
-  );
-  return letters.length > 0 ? `${cut.notation}, ${letters.join(', ')}` : 'a scalar';
+  const letters = Object.entries(cut.letters);
+  if (letters.every(([, { size }]) => size === 1)) return 'a single element';
+  const byReason = new Map<string, string>();
+  for (const [name, { size, reason }] of letters) {
+    const why = size === 1 ? 'of size 1' : (reason ?? 'no plan can say it');
+    byReason.set(why, (byReason.get(why) ?? '') + name);
+  }
+  return `${cut.notation}, ${[...byReason].map(([reason, names]) => `${names}: ${reason}`).join('; ')}`;
 }
+
+/** onnxruntime computed all there is to compute when it simplified the model. */
+const nothing = ({ name }: Program): Reason => ({
+  operator: name,
+  type: 'model',
+  reason: 'no operator is left once constants are folded',
+});
 
 /** Operators that share values which cannot leave a device, each with a representative of its group. */
 function groupsOf(program: Program, operators: Iterable<Compute>): (operator: string) => string {
@@ -98,9 +109,9 @@ export function splitEverything(
     const cut = cuts.get(origin)!;
     const shape = tensorOf(program, operator.outputs.find((output) => output !== null)!.tensor).shape;
     const device = (i: number) => devices[(hash(groupOf(origin)) + turn + i) % devices.length]!;
-    const letters = isWhole(cut) || !isKnown(shape) || shape.includes(0) ? [] : choices(cut);
+    const letters = isWhole(cut) || !isKnown(shape) ? [] : choices(cut);
     if (isWhole(cut) || letters.length === 0) {
-      whole.push({ operator: origin, type, reason: shape.includes(0) ? 'its output is empty' : whyWhole(cut) });
+      whole.push({ operator: origin, type, reason: whyWhole(cut) });
       return device(0);
     }
     const long = letters.filter((name) => pieces(cut.letters[name]!) >= devices.length);
@@ -121,6 +132,7 @@ export function splitEverything(
   for (const { origin, type } of operators.values()) {
     if (constants.has(origin)) whole.push({ operator: origin, type, reason: 'only weights decide it' });
   }
+  if (operators.size === 0) whole.push(nothing(program));
   return { plan, whole };
 }
 

@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { WeightSource } from '../../compiler/ir/program.ts';
 import { type Region, wholeRegion } from '../../compiler/ir/region.ts';
-import { constantOf, readRegion, type Weight } from '../../compiler/onnx/weights.ts';
+import { constantOf, readRegion, textsOf, type Weight } from '../../compiler/onnx/weights.ts';
 import { bytesPerElement, type DType } from '../../runtime/dtype.ts';
 import { errorOf, workFolder } from './make.ts';
 import { bytesOf } from './rebuild.ts';
@@ -160,6 +160,17 @@ test('constantOf gives the elements of small numeric weights', () => {
   assert.equal(of('float16', new Uint16Array([0x3c00, 0xc000, 1, 0x7c00, 0x8000])), [1, -2, 2 ** -24, Infinity, -0]);
   assert.ok(Number.isNaN(of('float16', new Uint16Array([0x7e00]))![0]));
   assert.is(of('uint8', new Uint8Array(4097)), undefined);
+});
+
+test('every region of a weight of strings', () => {
+  fc.assert(
+    fc.property(regionOfShape, ([shape, region]) => {
+      const numbers = counted(shape.reduce((product, n) => product * n, 1));
+      const strings = weight('string', shape, { kind: 'strings', values: Array.from(numbers, (n) => `text ${n}`) });
+      const expected = Array.from(slowly(numbers, shape, region, 1), (n) => `text ${n}`);
+      assert.equal(textsOf(strings, region), expected);
+    }),
+  );
 });
 
 test('constantOf does not read files, expand fills, or take strings', () => {

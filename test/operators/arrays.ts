@@ -1,8 +1,8 @@
 /** Parts of dense arrays, and comparison. */
 import type { Combine } from '../../compiler/ir/program.ts';
 import { count, length, type Region } from '../../compiler/ir/region.ts';
-import { type Dense, elements } from '../../compiler/operators/examples/dense.ts';
-import { arrayOver, bytesPerElement, type NumericDType } from '../../runtime/dtype.ts';
+import { blank, type Dense, elements } from '../../compiler/operators/examples/dense.ts';
+import type { DType } from '../../runtime/dtype.ts';
 
 /** Calls `visit` with the flat index, in an array of this shape, of every element of the region, in row-major order. */
 function visitRegion(shape: readonly number[], region: Region, visit: (index: number) => void): void {
@@ -16,7 +16,7 @@ function visitRegion(shape: readonly number[], region: Region, visit: (index: nu
 }
 
 export function part(array: Dense, region: Region): Dense {
-  const data = arrayOver(array.dtype, new Uint8Array(count(region) * bytesPerElement(array.dtype)));
+  const data = blank(array.dtype, count(region));
   let next = 0;
   visitRegion(array.shape, region, (index) => {
     data[next++] = array.data[index]!;
@@ -41,7 +41,7 @@ export const largestOf = (values: readonly number[]): number =>
 export function firstDifference(
   is: readonly number[],
   should: readonly number[],
-  dtype: NumericDType,
+  dtype: DType,
   largest: number,
 ): number {
   if (!dtype.startsWith('float')) return is.findIndex((value, i) => value !== should[i]);

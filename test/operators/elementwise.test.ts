@@ -79,9 +79,16 @@ const broadcast: Row[] = [
   ['ncw,,->ncw', 'cnw', { type: 'Clip', opset: 13, inputs: [f32(2, 3, 4), null, f32()] }],
   ['ncw,*->ncw', 'cnw', { type: 'CastLike', inputs: [f32(2, 3, 4), i32(3, 2)] }],
   ['ncw,*->ncw', 'cnw', { type: 'CastLike', inputs: [f32(2, 3, 4), u8(3, 2)] }],
+  ['ncw->ncw', 'cnw', { type: 'OptionalGetElement', opset: 18, inputs: [f32(2, 3, 4)] }],
   ['ncw->ncw,ncw', 'cnw', { type: 'Dropout', inputs: [f32(2, 3, 4)], outputs: [true, true] }],
   ['ncw->ncw', 'cnw', { type: 'Dropout', opset: 10, attributes: { ratio: float(0.3) }, inputs: [f32(2, 3, 4)] }],
   ['ncw,,->ncw', 'cnw', { type: 'Dropout', inputs: [f32(2, 3, 4), f32(), { ...bool(), values: [0], constant: true }] }],
+  // Nothing is dropped.
+  [
+    'ncw,,->ncw',
+    'cnw',
+    { type: 'Dropout', inputs: [f32(2, 3, 4), { ...f32(), values: [0], constant: true }, { ...bool(), values: [1] }] },
+  ],
   ['ncw->ncw', 'cnw', { type: 'Trilu', attributes: { upper: int(0) }, inputs: [f32(2, 5, 4)] }],
 ];
 rows(test, broadcast);
@@ -95,7 +102,7 @@ for (const k of [-6, -2, 0, 1, 3, 9]) {
 
 wholes(test, [
   ['random', { type: 'Dropout', inputs: [f32(2, 3), f32(), { ...bool(), values: [1], constant: true }] }],
-  ['random', { type: 'Dropout', inputs: [f32(2, 3), f32(), { ...bool(), values: [0] }] }],
+  ['only known at run time', { type: 'Dropout', inputs: [f32(2, 3), f32(), { ...bool(), values: [0] }] }],
   ['random', { type: 'RandomNormalLike', inputs: [f32(2, 3)] }],
   ['tells about the whole', { type: 'Shape', inputs: [f32(2, 3)] }],
 ]);
@@ -125,7 +132,7 @@ const broadcasting = fc
 property(test, 'any broadcast', 'cdhnw', broadcasting);
 
 test('every elementwise operator is proven', () => {
-  const special = ['CastLike', 'Dropout', 'Trilu', 'Where'];
+  const special = ['CastLike', 'Dropout', 'OptionalGetElement', 'Trilu', 'Where'];
   const proven = [...Object.keys(UNARY), ...Object.keys(BINARY), ...special].sort();
   assert.equal(proven, Object.keys(elementwiseFamily).sort());
 });

@@ -32,14 +32,19 @@ rows(test, [
     { type: 'ScatterElements', inputs: [f32(3, 5, 4), index(5, 3, 2, 4), f32(3, 2, 4)], attributes: { axis: int(1) } },
   ],
   [
-    'ncw,nab,nab->ncw',
-    'n',
+    'ncw,naw,naw->ncw',
+    'nw',
     { type: 'ScatterElements', inputs: [f32(3, 5, 4), index(5, 3, 2, 3), f32(3, 2, 3)], attributes: { axis: int(1) } },
   ],
   [
     'nc,na,na->nc',
     'n',
     { type: 'Scatter', opset: 10, inputs: [f32(3, 4), index(4, 3, 4), f32(3, 4)], attributes: { axis: int(1) } },
+  ],
+  [
+    'ncw,acw,acw->ncw',
+    'cw',
+    { type: 'ScatterElements', inputs: [f32(3, 6, 5), index(3, 2, 2, 1), f32(2, 2, 1)], attributes: { axis: int(-3) } },
   ],
   ['nc,*,*->ncw', 'cn', { type: 'OneHot', inputs: [index(4, 3, 2), { ...index(5), values: [4] }, f32(2)] }],
   [

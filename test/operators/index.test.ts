@@ -33,7 +33,6 @@ test('what can never be cut says why', () => {
   assert.match(reasonOf(unary('If')), 'control flow');
   assert.match(reasonOf(unary('RandomNormalLike')), 'random');
   assert.match(reasonOf(unary('NonZero')), 'data decides');
-  assert.match(reasonOf(unary('Identity', 'string')), 'strings');
   assert.match(reasonOf(unary('Relu', null)), 'never leaves its device');
   assert.match(reasonOf(unary('Relu', 'float32', [2, 0])), 'empty');
   assert.match(reasonOf({ ...unary('Relu'), outputs: [null] }), 'not used');

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import { f32, float, type Input, int, ints } from './brute-force.ts';
-import { type Row, rows, wholes } from './suite.ts';
+import { type Row, rows } from './suite.ts';
 
 const test = suite('normalization');
 
@@ -68,15 +68,23 @@ rows(test, [
   lrn(11),
 ]);
 
-wholes(test, [
+/** One statistic a channel and place. */
+const features = [f32(6, 4, 3), f32(6, 4, 3), f32(6, 4, 3), positive(6, 4, 3)];
+rows(test, [
   [
-    'training',
+    'nchw,c,c,c,c->nchw,c,c',
+    'c',
     {
       type: 'BatchNormalization',
       inputs: batch(x, 6),
       attributes: { training_mode: int(1) },
       outputs: [true, true, true],
     },
+  ],
+  [
+    'nchw,chw,chw,chw,chw->nchw',
+    'chnw',
+    { type: 'BatchNormalization', opset: 7, inputs: [x, ...features], attributes: { spatial: int(0) } },
   ],
 ]);
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { type Case, f32, type Input, int, ints, longs } from './brute-force.ts';
-import { property, rows, wholes } from './suite.ts';
+import { property, rows } from './suite.ts';
 
 const test = suite('reduce');
 
@@ -37,7 +37,23 @@ rows(test, [
   ['nc->n1', 'n', { type: 'ReduceMax', inputs: [{ dtype: 'int8', shape: [3, 4] }], attributes: { axes: ints(1) } }],
 ]);
 
-wholes(test, [['axes are computed', { type: 'ReduceSum', inputs: [x, { ...longs(1), constant: false }] }]]);
+const fed = (...values: number[]): Input => ({ ...longs(...values), constant: false });
+const none: Input = { dtype: 'int64', shape: [0] };
+const square = f32(3, 3, 4);
+const gone = { keepdims: int(0) };
+rows(test, [
+  // The axes are fed: the shapes say which they are, or leave some dimensions open.
+  ['nchw,*->n1hw', 'chnw', { type: 'ReduceSum', inputs: [x, fed(1)] }],
+  ['nchw,*->n1h1', 'chnw', { type: 'ReduceMean', opset: 18, inputs: [x, fed(-1, 1)] }],
+  ['nchw,*->n1hw', 'hnw', { type: 'ReduceL2', opset: 18, inputs: [x, fed(1)] }],
+  ['nchw,*->nhw', 'chnw', { type: 'ReduceMax', opset: 18, inputs: [x, fed(1)], attributes: gone }],
+  ['ncw,*->aw', 'w', { type: 'ReduceSum', inputs: [square, fed(0)], attributes: gone }],
+  ['ncw,*->n', 'cnw', { type: 'ReduceSum', inputs: [f32(2, 3, 4), fed(2, 1)], attributes: gone }],
+  ['ncw,*->111', 'cnw', { type: 'ReduceSum', inputs: [square, none] }],
+  ['ncw,*->111', '', { type: 'ReduceLogSumExp', opset: 18, inputs: [square, none] }],
+  ['ncw,*->', 'cnw', { type: 'ReduceL1', opset: 18, inputs: [square, none], attributes: gone }],
+  ['ncw,*->ncw', 'cnw', { type: 'ReduceSum', inputs: [square, none], attributes: { noop_with_empty_axes: int(1) } }],
+]);
 
 const any = fc
   .record({
@@ -47,14 +63,15 @@ const any = fc
     axes: fc.uniqueArray(fc.nat(3), { minLength: 1, maxLength: 3 }),
     negative: fc.boolean(),
     keep: fc.boolean(),
+    told: fc.boolean(),
   })
-  .map(({ type, opset, shape, axes, negative, keep }): Case => {
+  .map(({ type, opset, shape, axes, negative, keep, told }): Case => {
     const reduced = axes.filter((axis) => axis < shape.length).map((axis) => (negative ? axis - shape.length : axis));
     const asInput = opset >= (type === 'Sum' ? 13 : 18);
     return {
       type: `Reduce${type}`,
       opset,
-      inputs: [f32(...shape), ...(asInput && reduced.length > 0 ? [longs(...reduced)] : [])],
+      inputs: [f32(...shape), ...(asInput && reduced.length > 0 ? [(told ? fed : longs)(...reduced)] : [])],
       attributes: {
         ...(keep ? {} : { keepdims: int(0) }),
         ...(asInput || reduced.length === 0 ? {} : { axes: ints(...reduced) }),

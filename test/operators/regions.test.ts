@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { suite } from 'uvu';
 import { type Case, f32, float, type Input, index, int, ints, longs, text } from './brute-force.ts';
-import { type Row, rows } from './suite.ts';
+import { property, type Row, rows } from './suite.ts';
 
 const test = suite('regions, patches, signals, losses');
 
@@ -22,22 +23,37 @@ const deform = (notation: string, letters: string, group: number, offsets: numbe
   },
 ];
 const labels = (...shape: number[]): Input => index(4, ...shape);
+const axisFed = (value: number): Input => ({ dtype: 'int64', shape: [], values: [value] });
 const loss = (reduction: string, more: Case['attributes'] = {}) => ({ reduction: text(reduction), ...more });
 
 rows(test, [
   deform('ncyx,oczv,nmhw,o,nkhw->nohw', 'cno', 1, 1, true),
-  deform('ncyx,oczv,nmhw,->nohw', 'no', 1, 2, false),
-  deform('ncyx,oizv,nmhw,->nohw', 'n', 2, 1, false),
-  ['ncl,*,*->ncw', 'cn', { type: 'Col2Im', opset: 18, inputs: [f32(2, 6, 4), longs(5), longs(2)] }],
+  deform('ncyx,oczv,nchw,->nohw', 'cno', 1, 2, false),
+  deform('ncyx,oczv,nchw,o,nchw->nohw', 'cno', 1, 4, true),
+  deform('noyx,oizv,nmhw,->nohw', 'no', 2, 1, false),
+  deform('noyx,oizv,nohw,o,nohw->nohw', 'no', 2, 2, true),
+  deform('noyx,oizv,nohw,->nohw', 'no', 2, 4, false),
+  ['ncw,*,*->ncw', 'cnw', { type: 'Col2Im', opset: 18, inputs: [f32(2, 6, 4), longs(5), longs(2)] }],
   [
-    'ncl,*,*->nchw',
-    'cn',
+    'nch,*,*->nchw',
+    'chn',
     {
       type: 'Col2Im',
       opset: 18,
       inputs: [f32(2, 12, 6), longs(5, 5), longs(2, 2)],
       attributes: { strides: ints(2, 2), pads: ints(0, 1, 0, 0), dilations: ints(1, 1) },
     },
+  ],
+  // The shape of the patches is fed.
+  [
+    'nch,*,*->nchw',
+    'cn',
+    { type: 'Col2Im', opset: 18, inputs: [f32(2, 12, 16), longs(5, 5), { ...longs(2, 2), constant: false }] },
+  ],
+  [
+    'nij,*->nhwp',
+    'n',
+    { type: 'AffineGrid', opset: 20, inputs: [f32(3, 2, 3), { ...longs(3, 9, 4, 5), constant: false }] },
   ],
   [
     'nij,*->ndhwp',
@@ -99,6 +115,22 @@ rows(test, [
       attributes: { onesided: int(0) },
     },
   ],
+  // Axes, steps and lengths are fed: the shapes show them, or not.
+  [
+    'ncw,,*->ncw',
+    'n',
+    { type: 'DFT', opset: 20, inputs: [f32(3, 6, 2), null, axisFed(1)], attributes: { onesided: int(1) } },
+  ],
+  ['ncw,,*->ncw', '', { type: 'DFT', opset: 20, inputs: [f32(3, 6, 2), null, axisFed(1)] }],
+  ['nc,,*->nc', '', { type: 'DFT', opset: 20, inputs: [f32(6, 2), null, axisFed(0)] }],
+  ['bfc,*,*->bfkp', 'bf', { type: 'STFT', inputs: [f32(2, 128, 1), axisFed(8), f32(16)] }],
+  [
+    'bfc,*,,*->bfkp',
+    'bf',
+    { type: 'STFT', inputs: [f32(2, 128, 1), axisFed(8), null, axisFed(16)], attributes: { onesided: int(0) } },
+  ],
+  ['bfc,*,,*->bfkp', 'b', { type: 'STFT', inputs: [f32(2, 128, 1), axisFed(8), null, axisFed(16)] }],
+  ['bfc,*,*->bfkp', 'b', { type: 'STFT', inputs: [f32(2, 20, 1), axisFed(9), f32(8)] }],
   [
     'nchw,nhw->nhw',
     'hnw',
@@ -149,5 +181,34 @@ rows(test, [
     },
   ],
 ]);
+
+/** Patches of every kind, in pictures where some rows none reaches. */
+const patches = fc
+  .record({
+    kernel: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 2 }),
+    more: fc.nat(5),
+    stride: fc.integer({ min: 1, max: 3 }),
+    dilation: fc.integer({ min: 1, max: 2 }),
+    before: fc.nat(2),
+    after: fc.nat(2),
+  })
+  .map(({ kernel, more, stride, dilation, before, after }): Case => {
+    const same = (value: number) => kernel.map(() => value);
+    const reach = kernel.map((size) => (size - 1) * dilation + 1);
+    const sizes = reach.map((size) => Math.max(1, size + more - before - after));
+    const counts = sizes.map((size, i) => Math.floor((size + before + after - reach[i]!) / stride) + 1);
+    const product = (values: readonly number[]) => values.reduce((all, value) => all * value, 1);
+    return {
+      type: 'Col2Im',
+      opset: 18,
+      inputs: [f32(2, 2 * product(kernel), product(counts)), longs(...sizes), longs(...kernel)],
+      attributes: {
+        strides: ints(...same(stride)),
+        dilations: ints(...same(dilation)),
+        pads: ints(...same(before), ...same(after)),
+      },
+    };
+  });
+property(test, 'any patches', 'chnw', patches, 100);
 
 test.run();

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Attributes } from '../../compiler/ir/program.ts';
 import { type Case, f32, floats, type Input, int, ints, longs, prove, text } from './brute-force.ts';
-import { property, rows, wholes } from './suite.ts';
+import { property, rows } from './suite.ts';
 
 const test = suite('resize');
 
@@ -106,22 +106,64 @@ rows(test, [
   ['ncw,,*->ncw', 'cnw', byScales(f32(2, 3, 6), [1, 1, 3], mode('nearest'))],
 ]);
 
-wholes(test, [
+const fedScales = (...values: number[]): Input => ({ ...floats(...values), constant: false });
+const fedBy = (name: string, scales: readonly number[], input = x): Case => ({
+  ...byScales(input, scales, mode(name)),
+  inputs: [input, null, fedScales(...scales)],
+});
+const keeping = (policy: string, sizes: readonly number[], coordinates = 'half_pixel') =>
+  mode('linear', coordinates, { keep_aspect_ratio_policy: text(policy), axes: ints(...sizes.map((_, i) => 2 + i)) });
+const cropped = (more: Attributes = {}) => mode('linear', 'tf_crop_and_resize', more);
+
+rows(test, [
+  // The scales are fed: onnxruntime insists that some dimensions keep their size, any other may be resized.
+  ['nchw,,*->nchw', '', fedBy('nearest', [1, 1, 2, 2])],
+  ['nchw,,*->nchw', 'n', fedBy('linear', [1, 1, 2, 2])],
+  ['nchw,,*->nchw', 'cn', fedBy('cubic', [1, 1, 2, 2])],
+  ['ncdhw,,*->ncdhw', 'cn', fedBy('linear', [1, 1, 2, 2, 2], f32(2, 3, 4, 3, 2))],
+  ['nchw,*->nchw', 'n', { type: 'Upsample', opset: 9, inputs: [x, fedScales(1, 1, 2, 2)], attributes: mode('linear') }],
+  // One scale for all that their sizes ask for.
   [
-    'computed',
-    { ...byScales(x, [1, 1, 2, 2], mode('nearest')), inputs: [x, null, { ...floats(1, 1, 2, 2), constant: false }] },
+    'nchw,,,*->nchw',
+    'chnw',
+    { type: 'Resize', opset: 18, inputs: [x, null, null, longs(14, 12)], attributes: keeping('not_larger', [14, 12]) },
   ],
   [
-    'each other',
-    bySizes(x, [2, 2, 14, 14], mode('linear', 'half_pixel', { keep_aspect_ratio_policy: text('not_larger') }), 18),
+    'nchw,,,*->nchw',
+    'cn',
+    { type: 'Resize', opset: 18, inputs: [x, null, null, longs(7, 9)], attributes: keeping('not_smaller', [7, 9]) },
   ],
+  // A region of interest: dimensions outside of it.
   [
-    'whole tensor',
+    'nchw,*,*->nchw',
+    'cn',
     {
-      ...byScales(x, [1, 1, 2, 2], mode('linear', 'tf_crop_and_resize')),
+      type: 'Resize',
       inputs: [x, floats(0, 0, 0.2, 0.2, 1, 1, 0.8, 0.8), floats(1, 1, 2, 2)],
+      attributes: cropped(),
     },
   ],
+  [
+    'nchw,*,,*->nchw',
+    'cn',
+    {
+      type: 'Resize',
+      opset: 18,
+      inputs: [x, fedScales(0.2, 0.2, 0.8, 0.8), null, longs(5, 5)],
+      attributes: cropped({ axes: ints(2, 3) }),
+    },
+  ],
+  [
+    'nchw,*,,*->nchw',
+    'chn',
+    {
+      type: 'Resize',
+      opset: 18,
+      inputs: [x, floats(0, 0.2, 1, 0.8), null, longs(7, 5)],
+      attributes: cropped({ axes: ints(2, 3) }),
+    },
+  ],
+  ['nchw,,*->nchw', 'cn', byScales(x, [1, 1, 1.3, 1.3], mode('linear', 'half_pixel_symmetric'), 19)],
 ]);
 
 test('nearest by two reads no halo', async () => {

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Case, f32, type Input, ints, longs, prove } from './brute-force.ts';
-import { property, rows, wholes } from './suite.ts';
+import { property, rows } from './suite.ts';
 
 const test = suite('slice');
 
 const x = f32(3, 7, 6);
-const computed = (...values: number[]): Input => ({ ...longs(...values), constant: false });
+const fed = (...values: number[]): Input => ({ ...longs(...values), constant: false });
 
 rows(test, [
   ['ncw,*,*->ncw', 'cnw', { type: 'Slice', inputs: [x, longs(0, 2), longs(3, 6)] }],
@@ -26,11 +26,14 @@ rows(test, [
     { type: 'Slice', opset: 9, inputs: [x], attributes: { starts: ints(1, -5), ends: ints(3, 6), axes: ints(0, 2) } },
   ],
   ['ncw->ncw', 'cnw', { type: 'Slice', opset: 1, inputs: [x], attributes: { starts: ints(1), ends: ints(3) } }],
-  // Where the cut is computed only the dimensions it names are whole.
-  ['ncw,*,*,*->ncw', 'nw', { type: 'Slice', inputs: [x, computed(1), computed(5), longs(1)] }],
+  // Where it is sliced is fed: dimensions that are not named, or keep their size going forwards, can be cut.
+  ['ncw,*,*,*->ncw', 'nw', { type: 'Slice', inputs: [x, fed(1), fed(5), longs(1)] }],
+  ['ncw,*,*,*->ncw', 'nw', { type: 'Slice', inputs: [x, longs(1), longs(5), fed(1)] }],
+  ['ncw,*,*->ncw', 'cn', { type: 'Slice', inputs: [x, fed(-3, 0, 2), fed(99, 7, 4)] }],
+  ['ncw,*,*,,*->ncw', 'cw', { type: 'Slice', inputs: [x, fed(-1, 0, -6), fed(-99, 7, 6), null, longs(-1, 1, 1)] }],
+  ['ncw,*,*,*,*->ncw', 'nw', { type: 'Slice', inputs: [x, longs(0), longs(7), longs(1), fed(1)] }],
+  ['ncw,*,*,*->ncw', 'nw', { type: 'DynamicSlice', opset: 1, inputs: [x, fed(1), fed(5), longs(1)] }],
 ]);
-
-wholes(test, [['axes are computed', { type: 'Slice', inputs: [x, longs(1), longs(5), computed(1)] }]]);
 
 test('a tile of a slice backwards', async () => {
   const { cut } = await prove({ type: 'Slice', inputs: [f32(7), longs(-1), longs(-99), longs(0), longs(-2)] });
@@ -49,19 +52,22 @@ const any = fc
       maxLength: 3,
     }),
     negative: fc.boolean(),
+    fed: fc.oneof(fc.constant([]), fc.array(fc.boolean(), { minLength: 4, maxLength: 4 })),
   })
   .filter(({ shape, picks }) => shape.every((size, i) => taken(size, picks[i]!) > 0))
-  .map(({ shape, picks, negative }): Case => {
+  .map(({ shape, picks, negative, fed: told }): Case => {
     const of = picks.slice(0, shape.length);
     const axes = of.map((_, i) => (negative ? i - shape.length : i)).reverse();
     return {
       type: 'Slice',
       inputs: [
         f32(...shape),
-        longs(...of.map(({ start }) => start).reverse()),
-        longs(...of.map(({ end }) => end).reverse()),
-        longs(...axes),
-        longs(...of.map(({ step }) => step).reverse()),
+        ...[
+          of.map(({ start }) => start).reverse(),
+          of.map(({ end }) => end).reverse(),
+          axes,
+          of.map(({ step }) => step).reverse(),
+        ].map((values, i) => (told[i] ? fed : longs)(...values)),
       ],
     };
   });

@@ -116,7 +116,7 @@ test('plan: what runs whole is not cut, and says why', async () => {
   });
   const parts = [{ device: 'a', region: '[0:1]' }];
   const error = await errorOf('plan-region', () => resolvePlan(program, cluster, planOf(program, { y: parts }, 'a')));
-  assert.match(error.message, /runs whole: a shape depends on the data/);
+  assert.match(error.message, /runs whole: its output has the size the data decides/);
 });
 
 test('overlaps between devices are legal: each computes the halo it reads', async () => {

@@ -10,6 +10,7 @@ import {
   ints,
   long,
   longs,
+  of,
   positive,
   reals,
   scale,
@@ -106,6 +107,9 @@ export const alongExamples: readonly Case[] = [
 
   learned('ArrayFeatureExtractor', {}, [true], 1, [samples, index(3, 1, 2)]),
   learned('FeatureVectorizer', { inputdimensions: ints(3, 2) }, [true], 1, [samples, f32(5, 2)]),
+  learned('CategoryMapper', { cats_strings: texts('one', 'two'), cats_int64s: ints(1, 2) }, [true], 1, [
+    of('string', 5),
+  ]),
   learned('Imputer', { imputed_value_floats: reals(1, 2, 3), replaced_value_float: float(0) }, [true], 1, [
     { ...samples, values: [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3] },
   ]),

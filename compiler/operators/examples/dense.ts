@@ -1,18 +1,42 @@
 /** Dense arrays, and how an example's inputs are filled. */
-import { arrayOver, bytesPerElement, type NumericArray, type NumericDType } from '../../../runtime/dtype.ts';
+import {
+  arrayOver,
+  bytesPerElement,
+  type DType,
+  type NumericArray,
+  type NumericDType,
+} from '../../../runtime/dtype.ts';
 import type { Input } from './example.ts';
 
 export interface Dense {
-  readonly dtype: NumericDType;
+  readonly dtype: DType;
   readonly shape: readonly number[];
+  /** Texts are held by their numbers, see {@link textOf}: they are only moved and compared. */
   readonly data: NumericArray;
 }
 
-export const isBig = (dtype: NumericDType): boolean => dtype === 'int64' || dtype === 'uint64';
+/** All texts met so far; random ones are among the first. */
+const texts = ['zero', 'one', 'two', 'Three', 'four', '', 'ümlaut', 'a, "b"'];
+const firstTexts = texts.length;
+export const textOf = (number: number | bigint): string => texts[Number(number)]!;
+export function numberOf(text: string): number {
+  const known = texts.indexOf(text);
+  return known >= 0 ? known : texts.push(text) - 1;
+}
+
+const heldAs = (dtype: DType): NumericDType => (dtype === 'string' ? 'uint32' : dtype);
+
+/** An array for so many elements. */
+export function blank(dtype: DType, length: number): NumericArray {
+  const held = heldAs(dtype);
+  return arrayOver(held, new Uint8Array(length * bytesPerElement(held)));
+}
+
+export const isBig = (dtype: DType): boolean => dtype === 'int64' || dtype === 'uint64';
 export const elements = (shape: readonly number[]): number => shape.reduce((all, size) => all * size, 1);
 
-export function dense(dtype: NumericDType, shape: readonly number[], values: (index: number) => number): Dense {
-  const data = arrayOver(dtype, new Uint8Array(elements(shape) * bytesPerElement(dtype)));
+export function dense(dtype: DType, shape: readonly number[], values: (index: number) => number): Dense {
+  const data = blank(dtype, elements(shape));
   for (let i = 0; i < data.length; i++) data[i] = isBig(dtype) ? BigInt(values(i)) : values(i);
   return { dtype, shape, data };
 }
@@ -40,7 +64,11 @@ function halfToNumber(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-const DEFAULT_RANGE: Partial<Record<NumericDType, readonly [number, number]>> = { bool: [0, 2], float32: [-1.5, 1.5] };
+const DEFAULT_RANGE: Partial<Record<DType, readonly [number, number]>> = {
+  bool: [0, 2],
+  float32: [-1.5, 1.5],
+  string: [0, firstTexts],
+};
 
 /** Half floats are filled by their bits: 0x3800 + n is a little above 0.5. */
 export function fill(input: Input, random: () => number): Dense {

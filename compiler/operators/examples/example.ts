@@ -1,13 +1,15 @@
 /** Examples of operators: what the printed table shows and what the brute-force proofs run, from one source. */
-import type { NumericDType } from '../../../runtime/dtype.ts';
+import type { DType } from '../../../runtime/dtype.ts';
 import type { Attribute, Attributes } from '../../ir/program.ts';
 import { tensorProto } from '../../onnx/encode.ts';
 import { onnx } from '../../onnx/proto.ts';
+import { numberOf } from './dense.ts';
 
 /** An input: random unless values are given; `constant`: known when compiling. */
 export interface Input {
-  readonly dtype: NumericDType;
+  readonly dtype: DType;
   readonly shape: readonly number[];
+  /** Of texts their numbers. */
   readonly values?: readonly number[];
   /** Bounds of random values, `[low, high)`. */
   readonly range?: readonly [number, number];
@@ -32,7 +34,7 @@ export const f32 = (...shape: number[]): Input => ({ dtype: 'float32', shape });
 /** Positive, for scales, deviations and bases of powers. */
 export const positive = (...shape: number[]): Input => ({ dtype: 'float32', shape, range: [0.2, 2] });
 export const bools = (...shape: number[]): Input => ({ dtype: 'bool', shape });
-export const of = (dtype: NumericDType, ...shape: number[]): Input => ({ dtype, shape });
+export const of = (dtype: DType, ...shape: number[]): Input => ({ dtype, shape });
 /** Indices in `[0, below)`. */
 export const index = (below: number, ...shape: number[]): Input => ({ dtype: 'int64', shape, range: [0, below] });
 export const index32 = (below: number, ...shape: number[]): Input => ({ dtype: 'int32', shape, range: [0, below] });
@@ -40,6 +42,13 @@ export const index32 = (below: number, ...shape: number[]): Input => ({ dtype: '
 export const u8 = (...shape: number[]): Input => ({ dtype: 'uint8', shape, range: [0, 200] });
 export const i8 = (...shape: number[]): Input => ({ dtype: 'int8', shape, range: [-90, 90] });
 export const scale = (...shape: number[]): Input => ({ dtype: 'float32', shape, range: [0.01, 0.05] });
+
+/** A vector of texts. */
+export const words = (...values: string[]): Input => ({
+  dtype: 'string',
+  shape: [values.length],
+  values: values.map(numberOf),
+});
 
 /** Vectors and scalars known when compiling. */
 export const longs = (...values: number[]): Input => ({

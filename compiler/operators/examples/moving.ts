@@ -95,6 +95,7 @@ export const movingExamples: readonly Case[] = [
 
   example('ConstantOfShape', [longs(2, 3)]),
   example('EyeLike', [f32(3, 4)]),
+  example('OptionalGetElement', [x], {}, { opset: 18 }),
   example('Range', [
     { ...f32(), values: [1], constant: true },
     { ...f32(), values: [6], constant: true },

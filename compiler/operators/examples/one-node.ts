@@ -1,13 +1,13 @@
 /** One operator as an ONNX model, run on onnxruntime. */
 
 import type * as Ort from 'onnxruntime-node';
-import { arrayOver, isDType, type NumericArray, onnxNumber } from '../../../runtime/dtype.ts';
+import { arrayOver, isDType, onnxNumber } from '../../../runtime/dtype.ts';
 import { onnxruntime } from '../../../runtime/modules.ts';
 import type { Attributes } from '../../ir/program.ts';
 import { encodeAttribute } from '../../onnx/encode.ts';
 import { onnx } from '../../onnx/proto.ts';
 import type { Node, Operand } from '../rule.ts';
-import { type Dense, fill, generator, numbers } from './dense.ts';
+import { type Dense, dense, fill, generator, numberOf, numbers, textOf } from './dense.ts';
 import type { Case } from './example.ts';
 
 const { InferenceSession, Tensor } = onnxruntime();
@@ -25,7 +25,16 @@ export interface OneNode {
   readonly outputs: readonly boolean[];
 }
 
-const bytesOf = (array: NumericArray) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+const textsOf = ({ data }: Dense): string[] => Array.from<number | bigint, string>(data, textOf);
+
+const initializer = (name: string, array: Dense) => ({
+  name,
+  dataType: onnxNumber(array.dtype),
+  dims: [...array.shape],
+  ...(array.dtype === 'string'
+    ? { stringData: textsOf(array).map((text) => new Uint8Array(Buffer.from(text))) }
+    : { rawData: new Uint8Array(array.data.buffer, array.data.byteOffset, array.data.byteLength) }),
+});
 
 function modelBytes(node: OneNode): Uint8Array {
   const named = node.inputs.map((input, i) => ({ name: input ? `x${i}` : '', input }));
@@ -43,14 +52,7 @@ function modelBytes(node: OneNode): Uint8Array {
           name,
           type: { tensorType: { elemType: onnxNumber(array.dtype), shape: { dim: array.shape.map(() => ({})) } } },
         })),
-      initializer: typed
-        .filter(({ constant }) => constant)
-        .map(({ name, array }) => ({
-          name,
-          dataType: onnxNumber(array.dtype),
-          dims: [...array.shape],
-          rawData: bytesOf(array.data),
-        })),
+      initializer: typed.filter(({ constant }) => constant).map(({ name, array }) => initializer(name, array)),
       output: outputs.filter((name) => name !== '').map((name) => ({ name })),
       node: [
         {
@@ -96,9 +98,15 @@ export async function forget(): Promise<void> {
   }
 }
 
+const toOrt = (array: Dense): Ort.Tensor =>
+  array.dtype === 'string'
+    ? new Tensor('string', textsOf(array), array.shape)
+    : new Tensor(array.dtype, array.data, array.shape);
+
 function fromOrt(tensor: Ort.Tensor): Dense {
-  if (!isDType(tensor.type) || tensor.type === 'string') throw new Error(`an output of type ${tensor.type}`);
+  if (!isDType(tensor.type)) throw new Error(`an output of type ${tensor.type}`);
   const data = tensor.data;
+  if (tensor.type === 'string') return dense('string', tensor.dims, (i) => numberOf(String(data[i])));
   if (!ArrayBuffer.isView(data)) throw new Error('an output that is no typed array');
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return { dtype: tensor.type, shape: tensor.dims, data: arrayOver(tensor.type, bytes) };
@@ -109,7 +117,7 @@ export async function run(node: OneNode): Promise<(Dense | null)[]> {
   const session = await sessionOf(node);
   const feeds: Record<string, Ort.Tensor> = {};
   for (const [i, input] of node.inputs.entries()) {
-    if (input && !input.constant) feeds[`x${i}`] = new Tensor(input.array.dtype, input.array.data, input.array.shape);
+    if (input && !input.constant) feeds[`x${i}`] = toOrt(input.array);
   }
   const results = await session.run(feeds);
   return node.outputs.map((used, i) => (used ? fromOrt(results[`y${i}`]!) : null));
@@ -140,7 +148,7 @@ export async function runWhole(given: Case): Promise<WholeRun> {
   const operand = (array: Dense, name: string, constant: boolean): Operand => ({
     tensor: { name, dtype: array.dtype, shape: array.shape, role: 'inner' },
     shape: array.shape,
-    ...(constant ? { constant: numbers(array) } : {}),
+    ...((constant && array.dtype !== 'string') || array.data.length === 0 ? { constant: numbers(array) } : {}),
   });
   const node: Node = {
     name: 'node',
