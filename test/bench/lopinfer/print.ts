@@ -2,7 +2,7 @@
 import { table } from '../../../compiler/cli/table.ts';
 import type { Method } from './methods.ts';
 import type { Replay, Row } from './replay.ts';
-import type { Summary } from './summary.ts';
+import { PUBLISHED, type Summary } from './summary.ts';
 
 const digits = (value: number, places = 1) => (Number.isFinite(value) ? value.toFixed(places) : '–');
 const percent = (share: number) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : '–');
@@ -72,7 +72,8 @@ ${table(head, lines)}
 
 /** Milliseconds at each bandwidth, and the authors' own predictions where they differ by environment. */
 export function rowTable(replay: Replay, rows: readonly Row[], methods: readonly Method[]): string {
-  const columns = [...new Set(replay.predicted.map(({ method, environment }) => `${method} ${environment}`))];
+  const theirs = replay.predicted.filter(({ method }) => PUBLISHED.includes(method));
+  const columns = [...new Set(theirs.map(({ method, environment }) => `${method} ${environment}`))];
   const head = ['MB/s', ...methods.map(({ name }) => name), ...columns];
   const lines = rows.map(({ bandwidth, outcomes }) => [
     String(bandwidth),

@@ -19,7 +19,7 @@ export interface Summary {
 }
 
 /** Their methods whose predictions stand beside ours. */
-const PUBLISHED = ['DSCCS', 'LOPInfer'];
+export const PUBLISHED: readonly string[] = ['DSCCS', 'LOPInfer'];
 
 type Line = Omit<Summary, 'saved' | 'savedEnergy'>;
 
