@@ -107,12 +107,12 @@ function channelOf(
   };
 }
 
-/** Bytes of the distinct weight slices that steps read. */
+/** Bytes of the distinct weight slices that steps read, or hand out as outputs of the model. */
 function weightBytes(program: Program, steps: readonly Step[]): number {
   const slices = new Map<string, number>();
   for (const step of steps) {
     if (step.kind !== 'segment') continue;
-    for (const value of step.operators.flatMap(reads)) {
+    for (const value of [...step.operators.flatMap(reads), ...step.outputs]) {
       const tensor = tensorOf(program, value.tensor);
       if (tensor.role !== 'weight' || tensor.source.kind === 'strings') continue;
       slices.set(valueKey(value), (value.region ? count(value.region) : 0) * bytesPerElement(tensor.dtype));
