@@ -1,6 +1,7 @@
 /** weights.bin: the weight slices one device needs, each content once. */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { listAt } from '../compiler/ir/lists.ts';
 import type { Tensor } from '../compiler/ir/program.ts';
 import { count, type Region } from '../compiler/ir/region.ts';
 import { readRegion } from '../compiler/onnx/weights.ts';
@@ -59,9 +60,7 @@ export class WeightsFile {
       break;
     }
     const key = `${length} ${createHash('sha256').update(head).digest('hex')}`;
-    const alike = this.alike.get(key) ?? [];
-    this.alike.set(key, alike);
-    return alike;
+    return listAt(this.alike, key);
   }
 
   /** Whether the bytes at a place are the slice's. */

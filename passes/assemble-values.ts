@@ -10,6 +10,7 @@
  *     a: %h[:,:,0:5,:] = assemble(%h[:,:,0:4,:], %h[:,:,4:5,:]) ; conv2
  *     a: %y[:,:,0:4,:] = Conv(%h[:,:,0:5,:], %w) ; conv2
  */
+import { listAt } from '../compiler/ir/lists.ts';
 import type { Operator, Program, Value } from '../compiler/ir/program.ts';
 import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import { count, equalRegions, intersect, isEmpty, type Region, subtract, subtractAll } from '../compiler/ir/region.ts';
@@ -21,13 +22,6 @@ interface Piece {
 }
 
 const at = (device: string, name: string) => `${device} ${name}`;
-
-/** `map`'s list at `key`, made if missing. */
-function listAt<T>(map: Map<string, T[]>, key: string): T[] {
-  const list = map.get(key) ?? [];
-  map.set(key, list);
-  return list;
-}
 
 /** Bigger overlap with `region` first; of equal ones what is itself smaller, which needs no cutting. */
 const byOverlap =

@@ -11,6 +11,7 @@
  */
 import { type Cluster, linkBetween } from '../compiler/cluster/cluster.ts';
 import { CompileError } from '../compiler/error.ts';
+import { listAt } from '../compiler/ir/lists.ts';
 import type { Operator, Program, Value } from '../compiler/ir/program.ts';
 import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import type { Pass } from '../compiler/pass.ts';
@@ -49,14 +50,14 @@ function transfersOf(program: Program<'assembled'>, cluster: Cluster): Map<Opera
   const transfers = new Map<Operator | null, Transfer[]>();
   const make = (device: string, value: Value, operator: Operator | null) => {
     const key = valueKey(value);
-    makers.set(key, [...(makers.get(key) ?? []), { device, operator }]);
+    listAt(makers, key).push({ device, operator });
     present.add(`${device} ${key}`);
   };
   const provide = (to: string, value: Value, origin: string) => {
     const key = valueKey(value);
     if (tensorOf(program, value.tensor).role === 'weight' || present.has(`${to} ${key}`)) return;
     const { device: from, operator } = sourceOf(cluster, makers.get(key) ?? [], to, value, origin);
-    transfers.set(operator, [...(transfers.get(operator) ?? []), { from, to, value, origin }]);
+    listAt(transfers, operator).push({ from, to, value, origin });
     present.add(`${to} ${key}`);
   };
   for (const name of program.inputs) make(inputs, wholeValue(tensorOf(program, name)), null);

@@ -8,6 +8,7 @@
  *
  * Operators that only weights decide are computed on every device that reads them, as far as it reads them.
  */
+import { listAt } from '../compiler/ir/lists.ts';
 import type { Compute, Operator, Program, Value } from '../compiler/ir/program.ts';
 import { isKnown, tensorOf, wholeValue } from '../compiler/ir/program.ts';
 import { hull, type Region, wholeRegion } from '../compiler/ir/region.ts';
@@ -23,9 +24,7 @@ class Needs {
 
   add(device: string, value: Value): void {
     const devices = this.byTensor.get(value.tensor) ?? new Map<string, (Region | null)[]>();
-    const regions = devices.get(device) ?? [];
-    regions.push(value.region);
-    devices.set(device, regions);
+    listAt(devices, device).push(value.region);
     this.byTensor.set(value.tensor, devices);
   }
 

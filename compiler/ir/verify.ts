@@ -1,5 +1,6 @@
 /** Holds each stage to its promise. A breach after one of our passes is our bug; after a user's pass it is named so. */
 import { CompileError } from '../error.ts';
+import { listAt } from './lists.ts';
 import type { Operator, Program, Value } from './program.ts';
 import { isKnown, reads, valueKey, wholeValue, writes } from './program.ts';
 import { equalRegions, intersect, isEmpty, type Region, subtractAll, wholeRegion } from './region.ts';
@@ -66,9 +67,7 @@ class Verifier {
   private make(device: string, value: Value): void {
     const keys = this.made.get(device) ?? new Set();
     this.made.set(device, keys.add(valueKey(value)));
-    const all = this.regions.get(value.tensor) ?? [];
-    all.push({ device, value });
-    this.regions.set(value.tensor, all);
+    listAt(this.regions, value.tensor).push({ device, value });
   }
 
   /** Kinds of operators and devices that the stage allows. */
