@@ -1,66 +1,50 @@
 /** The machines: devices, the links between them, who holds the inputs and who wants the outputs. */
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { z } from 'zod';
 import { CompileError } from '../error.ts';
 import { describeIssues } from '../issues.ts';
-import { parseBandwidth, parseSize, parseTime } from './units.ts';
+import { clusterFile } from './schema.ts';
 
-const quantity = (read: (text: string) => number | string, positive: boolean) =>
-  z.union([z.string(), z.number()], 'a number with its unit is expected').transform((given, context) => {
-    const value = read(String(given));
-    const low = typeof value === 'number' && !(positive ? value > 0 : value >= 0);
-    const huge = value === Number.POSITIVE_INFINITY;
-    if (typeof value === 'number' && !low && !huge) return value;
-    const limit = huge ? 'is too large' : `must be ${positive ? 'above' : 'at least'} zero`;
-    context.addIssue({ code: 'custom', message: typeof value === 'string' ? value : `"${given}" ${limit}` });
-    return z.NEVER;
-  });
-
-const deviceName = z.string().regex(/^[A-Za-z][\w-]*$/, 'a device name is a letter, then letters, digits, _ or -');
-const device = z.strictObject({
-  /** Relative to this machine. */
-  speed: z.number().positive().default(1),
-  memory: quantity(parseSize, true).optional(),
-  /** onnxruntime's threads. */
-  threads: z.int().positive().optional(),
-  /** Where the device listens, e.g. tcp://10.0.0.2:7000. */
-  endpoint: z
-    .string()
-    .regex(/^tcp:\/\/[^\s:]+:\d+$/, 'an endpoint is tcp://host:port')
-    .optional(),
-});
-const link = z.strictObject({
-  between: z.tuple([z.string(), z.string()]),
-  bandwidth: quantity(parseBandwidth, true),
-  latency: quantity(parseTime, false).default(0),
-});
-const file = z.strictObject({
-  // `robot:` with nothing after it is a device with every default.
-  devices: z.record(
-    deviceName,
-    z.preprocess((value) => value ?? {}, device),
-  ),
-  links: z.array(link).default([]),
-  inputs: z.string().optional(),
-  outputs: z.string().optional(),
-});
-
+/** Watts of the whole device in each state. While it does several things at once, each adds what it has above idle. */
+export interface Power {
+  readonly idle: number;
+  readonly compute: number;
+  readonly send: number;
+  readonly receive: number;
+}
 export interface ClusterDevice {
   readonly name: string;
-  /** Relative to this machine. */
+  /** Relative to this machine; 1 for a device that has a profile. */
   readonly speed: number;
+  /** Absolute path of a file of measured costs, which need not exist yet. */
+  readonly profile?: string | undefined;
   /** Bytes. */
   readonly memory?: number | undefined;
+  /** Unknown where the file has none. */
+  readonly power?: Power | undefined;
+  /** onnxruntime's. */
   readonly threads?: number | undefined;
+  /** onnxruntime's execution providers, the preferred one first. */
+  readonly providers?: readonly string[] | undefined;
   readonly endpoint?: string | undefined;
 }
 export interface Link {
   readonly between: readonly [string, string];
-  /** Bytes per second, each direction. */
+  /** Bytes per second: of each direction, or of both together where duplex is half. */
   readonly bandwidth: number;
-  /** Seconds. */
+  /** Seconds one way, after the last byte has left. */
   readonly latency: number;
+  /** Seconds a message, whatever its size, during which the link is busy. */
+  readonly overhead: number;
+  /** Bytes: messages are cut into frames of this payload, each of which adds its overhead. */
+  readonly frame: { readonly payload: number; readonly overhead: number } | null;
+  /** Joules a byte of a message. */
+  readonly energy: number;
+  /** Watts from when a message's first byte is sent until its last is received. */
+  readonly power: number;
+  /** half: both directions wait in one queue. */
+  readonly duplex: 'full' | 'half';
 }
 export interface Cluster {
   /** In the file's order. */
@@ -75,9 +59,13 @@ export interface Cluster {
 const clusterError = (where: string, message: string, hint?: string) =>
   new CompileError('cluster', message, { at: [where], ...(hint ? { hint } : {}) });
 
-/** @throws cluster naming the field and what would be right */
-export function parseCluster(data: unknown, where = 'cluster'): Cluster {
-  const result = file.safeParse(data);
+/**
+ * @param where what errors call the file
+ * @param folder from which paths of profiles count
+ * @throws cluster naming the field and what would be right
+ */
+export function parseCluster(data: unknown, where = 'cluster', folder = '.'): Cluster {
+  const result = clusterFile.safeParse(data);
   if (!result.success) {
     throw clusterError(where, describeIssues(result.error), 'see "Cluster file" in the README for every field');
   }
@@ -96,7 +84,10 @@ export function parseCluster(data: unknown, where = 'cluster'): Cluster {
     if (again < i) throw clusterError(where, `links.${i}.between: links.${again} joins "${a}" and "${b}" already`);
   }
   return {
-    devices: names.map((name) => ({ name, ...devices[name]! })),
+    devices: names.map((name): ClusterDevice => {
+      const { profile, ...device } = devices[name]!;
+      return { name, ...device, ...(profile !== undefined && { profile: resolve(folder, profile) }) };
+    }),
     links,
     inputs: known('inputs', result.data.inputs ?? names[0]!),
     outputs: known('outputs', result.data.outputs ?? result.data.inputs ?? names[0]!),
@@ -112,7 +103,7 @@ export async function loadCluster(path: string): Promise<Cluster> {
     throw new CompileError('cluster', `cannot read ${path}`, { cause, hint: 'give a cluster file with --cluster' });
   }
   try {
-    return parseCluster(parse(text), path);
+    return parseCluster(parse(text), path, dirname(path));
   } catch (cause) {
     if (cause instanceof CompileError) throw cause;
     throw clusterError(

@@ -1,7 +1,14 @@
 /** Quantities as people write them. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatBytes, parseBandwidth, parseSize, parseTime } from '../../compiler/cluster/units.ts';
+import {
+  formatBytes,
+  parseBandwidth,
+  parseQuantity,
+  parseSize,
+  parseTime,
+  quantityPattern,
+} from '../../compiler/cluster/units.ts';
 
 const test = suite('units');
 
@@ -18,6 +25,24 @@ test('time in seconds, size in bytes', () => {
   assert.is(parseTime('0 s'), 0);
   assert.is(parseSize('512 MiB'), 512 * 2 ** 20);
   assert.is(parseSize('2 GB'), 2e9);
+});
+
+test('power in watts, energy in joules a byte', () => {
+  assert.is(parseQuantity('600 mW', 'power'), 0.6);
+  assert.is(parseQuantity('2 µW', 'power'), parseQuantity('2 uW', 'power'));
+  assert.is(parseQuantity('1 nJ/B', 'energy per byte'), 1e-9);
+  assert.is(parseQuantity('1 nJ/bit', 'energy per byte'), 8e-9);
+  assert.is(parseQuantity('1 J/MB', 'energy per byte'), 1e-6);
+});
+
+test('the pattern for editors takes what is read, and nothing else', () => {
+  const pattern = new RegExp(quantityPattern('bandwidth'));
+  for (const text of ['93 Mbit/s', ' 1.5e3 kB/s ', '1Gbit/s', '1E-3 B/s', '+2 MB/s']) {
+    assert.type(parseBandwidth(text), 'number', text);
+    assert.ok(pattern.test(text), text);
+  }
+  for (const text of ['10', '10 Mbps', '-1 MB/s', 'MB/s', '10 MB/s or so', '10 MB'])
+    assert.not.ok(pattern.test(text), text);
 });
 
 test('what is no quantity says what is wrong, and what would be right', () => {
