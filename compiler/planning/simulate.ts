@@ -1,6 +1,7 @@
 /** Dry run of a schedule: predicted times, what each transfer overlaps, memory; finds deadlocks before any device does. */
 import { bytesPerElement } from '../../runtime/dtype.ts';
 import { type Cluster, linkBetween } from '../cluster/cluster.ts';
+import { occupiedSeconds, queueOf } from '../cluster/transfer.ts';
 import { formatBytes } from '../cluster/units.ts';
 import { CompileError } from '../error.ts';
 import type { Operator, Program } from '../ir/program.ts';
@@ -15,7 +16,7 @@ interface Transfer {
   readonly arrived: number;
 }
 
-/** Runs the steps of all devices against each other. Link directions are FIFOs; both directions are independent. */
+/** Runs the steps of all devices against each other. The queues of links are FIFOs. */
 class DryRun {
   readonly times = new Map<string, Interval[]>();
   readonly transfers = new Map<number, Transfer>();
@@ -31,41 +32,45 @@ class DryRun {
   }
 
   run(): void {
-    let progress = true;
-    while (progress) {
-      progress = false;
-      for (const device of this.steps.keys()) while (this.advance(device)) progress = true;
-    }
+    for (let device = this.earliest(); device !== undefined; device = this.earliest()) this.advance(device);
     for (const [device, steps] of this.steps) {
       const stuck = steps[this.times.get(device)!.length];
       if (stuck) throw new Error(`schedule deadlocks: ${device} waits at ${JSON.stringify(stuck)}`);
     }
   }
 
-  /** One step of a device; false if it is done or waits for a transfer that is not sent yet. */
-  private advance(device: string): boolean {
+  /** Of the devices that have a step and do not wait, the one that is there first: who asks first for a link gets it first. */
+  private earliest(): string | undefined {
+    let found: string | undefined;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const [device, done] of this.times) {
+      const step = this.steps.get(device)![done.length];
+      const start = done.at(-1)?.end ?? 0;
+      if (!step || start >= earliest || (step.kind === 'receive' && !this.transfers.has(step.channel))) continue;
+      [found, earliest] = [device, start];
+    }
+    return found;
+  }
+
+  private advance(device: string): void {
     const done = this.times.get(device)!;
-    const step = this.steps.get(device)![done.length];
-    if (!step) return false;
+    const step = this.steps.get(device)![done.length]!;
     const start = done.at(-1)?.end ?? 0;
     if (step.kind === 'receive') {
-      const transfer = this.transfers.get(step.channel);
-      if (!transfer) return false;
-      done.push({ start, end: Math.max(start, transfer.arrived) });
+      done.push({ start, end: Math.max(start, this.transfers.get(step.channel)!.arrived) });
     } else if (step.kind === 'send') {
       this.transfers.set(step.channel, this.transfer(device, step.to, valueBytes(this.program, step.value), start));
       done.push({ start, end: start });
     } else {
       done.push({ start, end: start + this.duration(device, step) });
     }
-    return true;
   }
 
   private transfer(from: string, to: string, bytes: number, issued: number): Transfer {
     const link = linkBetween(this.cluster, from, to)!;
-    const direction = `${from} ${to}`;
-    const end = Math.max(issued, this.linkFree.get(direction) ?? 0) + bytes / link.bandwidth;
-    this.linkFree.set(direction, end);
+    const queue = queueOf(link, from);
+    const end = Math.max(issued, this.linkFree.get(queue) ?? 0) + occupiedSeconds(link, bytes);
+    this.linkFree.set(queue, end);
     return { issued, arrived: end + link.latency };
   }
 

@@ -2,6 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Cluster } from '../../compiler/cluster/cluster.ts';
+import { occupiedSeconds } from '../../compiler/cluster/transfer.ts';
 import { reads, valueKey, writes } from '../../compiler/ir/program.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
 import type { DeviceSchedule, Schedule, Step } from '../../compiler/planning/schedule.ts';
@@ -110,6 +111,34 @@ test('links carry one transfer after the other, both directions at once', async 
       assert.ok(span >= busy, direction);
     }
   }
+});
+
+test('where both directions take turns, a link carries one transfer at a time, in the order in which they are handed over', async () => {
+  const shared: Cluster = {
+    ...cluster,
+    links: cluster.links.map((link) => ({ ...link, duplex: 'half', overhead: 1e-5 })),
+  };
+  const program = await imported('unet');
+  let turns = 0;
+  for (const seed of [11, 12, 13]) {
+    const plan = randomPlan(program, ['a', 'b', 'c'], seed);
+    const { channels, makespan } = lowered(program, { cluster: shared, plan }).schedule;
+    assert.ok(makespan > lowered(program, { cluster, plan }).schedule.makespan);
+    for (const link of shared.links) {
+      const own = channels
+        .filter(({ from, to }) => link.between.includes(from) && link.between.includes(to))
+        .sort((x, y) => x.transfer.end - y.transfer.end);
+      for (const [i, { from, bytes, transfer }] of own.entries()) {
+        const before = own[i - 1];
+        const begun = transfer.end - link.latency - occupiedSeconds(link, bytes);
+        const free = before ? before.transfer.end - link.latency : 0;
+        assert.ok(Math.abs(begun - Math.max(free, transfer.start)) < 1e-9, `${i} begins when the link is free`);
+        assert.ok(!before || before.transfer.start <= transfer.start, `${i} was handed over after the one before`);
+        if (before && before.from !== from && free > transfer.start) turns++;
+      }
+    }
+  }
+  assert.ok(turns > 0, 'some transfer waits for one of the other direction');
 });
 
 test('a device that lacks memory is named, with what it needs and what it has', async () => {
