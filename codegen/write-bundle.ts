@@ -27,6 +27,9 @@ await main({ directory: dirname(fileURLToPath(import.meta.url)), program });
 /** Beside the segments: onnxruntime refuses external data outside a model's folder. */
 const WEIGHTS = 'segments/weights.bin';
 
+/** Execution providers whose libraries onnxruntime-node downloads when it is installed. */
+const NVIDIA: readonly string[] = ['cuda', 'tensorrt'];
+
 /** What a build consists of beside the files of its devices. */
 export interface Bundle {
   readonly schedule: Schedule;
@@ -71,6 +74,7 @@ async function writeSegments(folder: string, bundle: Bundle, own: DeviceSchedule
 async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, wrote: () => void) {
   const { program, channels } = bundle.schedule;
   const { device } = own;
+  const described = bundle.cluster.devices.find(({ name }) => name === device);
   const { segments, digest, weightBytes } = await writeSegments(folder, bundle, own, wrote);
   const source = programSource(bundle.schedule, own);
   const texts: Record<string, string> = {
@@ -79,7 +83,8 @@ async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, 
     'main.js': MAIN,
     'runtime.js': await runtimeJavaScript(),
     'runtime.d.ts': await runtimeTypes(),
-    '.npmrc': 'onnxruntime-node-install=skip\n',
+    // Libraries for NVIDIA's GPUs weigh hundreds of MB: only for who asks for them.
+    '.npmrc': described?.providers?.some((name) => NVIDIA.includes(name)) ? '' : 'onnxruntime-node-install=skip\n',
     'package.json': json({
       name: `${device.toLowerCase()}-bundle`,
       private: true,
@@ -116,7 +121,8 @@ async function writeDevice(folder: string, bundle: Bundle, own: DeviceSchedule, 
     segments,
     files,
     ...(Object.keys(endpoints).length > 0 ? { endpoints } : {}),
-    threads: bundle.cluster.devices.find(({ name }) => name === device)?.threads ?? null,
+    threads: described?.threads ?? null,
+    ...(described?.providers && { providers: described.providers }),
   };
   return { manifest, weightBytes };
 }

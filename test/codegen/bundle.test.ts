@@ -105,6 +105,28 @@ test('each segment is an ONNX model that stands alone, of the inputs and outputs
   }
 });
 
+test('device.json says how onnxruntime is to be set up on that device', async () => {
+  const devices = cluster.devices.map((device) =>
+    device.name === 'b' ? { ...device, threads: 2, providers: ['cuda', 'cpu'] } : device,
+  );
+  await compile({
+    model: modelFile('mlp'),
+    cluster: { ...cluster, devices },
+    policy: 'cut:fc2',
+    output: work.path('providers'),
+  });
+  const said = ['a', 'b'].map((device) => manifestOf(work.path('providers'), device));
+  assert.equal(
+    said.map(({ threads, providers }) => [threads, providers]),
+    [
+      [null, undefined],
+      [2, ['cuda', 'cpu']],
+    ],
+  );
+  const skips = ['a', 'b'].map((device) => readFileSync(work.path(`providers/${device}/.npmrc`), 'utf8') !== '');
+  assert.equal(skips, [true, false], 'the download of what cuda needs');
+});
+
 test('the same content is stored once', async () => {
   const g = new Builder('twins');
   const weight = (name: string) =>

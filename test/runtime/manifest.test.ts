@@ -28,7 +28,7 @@ async function robot() {
 test('what codegen writes is read as it was written', async () => {
   const { directory, file, manifest } = await robot();
   assert.equal(await readDeviceManifest(directory), manifest);
-  const more = { ...manifest, threads: 2, endpoints: { server: 'tcp://10.0.0.2:7000' } };
+  const more = { ...manifest, threads: 2, providers: ['cuda', 'cpu'], endpoints: { server: 'tcp://10.0.0.2:7000' } };
   await writeFile(file, JSON.stringify({ ...more, later: 'fields are ignored' }));
   assert.equal(await readDeviceManifest(directory), more);
 });
@@ -53,6 +53,8 @@ test('each mistake is named with its place', async () => {
     [{ ...manifest, files: { 'a.bin': 'short' } }, /has no sha256 at files\["a.bin"\]/],
     [{ ...manifest, segments: [{ file: '/etc/x', inputs: [], outputs: [] }] }, /leaves its folder at segments\[0\]/],
     [{ ...manifest, threads: 1.5 }, /has 1.5 at threads, a whole number is expected/],
+    [{ ...manifest, providers: 'cuda' }, /has "cuda" at providers, a list is expected/],
+    [{ ...manifest, providers: [0] }, /has 0 at providers\[0\], a text is expected/],
   ];
   for (const [content, pattern] of cases) assert.match(await message(content), pattern);
 });
