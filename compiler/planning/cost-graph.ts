@@ -3,6 +3,7 @@
  * and what its tensors weigh on a link. Made of a program and a cluster, or of a table of measured layers.
  */
 import { type Cluster, linkBetween } from '../cluster/cluster.ts';
+import { transferSeconds as linkSeconds } from '../cluster/transfer.ts';
 import { type Compute, type Program, reads, tensorOf, wholeValue, writes } from '../ir/program.ts';
 import { type Costs, costsOf } from './costs/costs.ts';
 import { valueBytes } from './costs/roofline.ts';
@@ -41,7 +42,7 @@ export interface CostGraph {
 export function transferSeconds(cluster: Cluster, from: number, to: number, bytes: number): number {
   if (from === to) return 0;
   const link = linkBetween(cluster, cluster.devices[from]!.name, cluster.devices[to]!.name);
-  return link ? link.latency + bytes / link.bandwidth : Number.POSITIVE_INFINITY;
+  return link ? linkSeconds(link, bytes) : Number.POSITIVE_INFINITY;
 }
 
 /** Bytes of the weights each operator is the first to read. */
