@@ -1,10 +1,25 @@
 /** program.ts: a device's steps as straight-line TypeScript that a person can read, and its JavaScript. */
-import { type CodeBlockWriter, IndentationText, Project, QuoteKind, ts, VariableDeclarationKind } from 'ts-morph';
+import {
+  type CodeBlockWriter,
+  IndentationText,
+  Project,
+  QuoteKind,
+  type SourceFile,
+  ts,
+  VariableDeclarationKind,
+} from 'ts-morph';
 import { formatBytes } from '../compiler/cluster/units.ts';
 import type { Value } from '../compiler/ir/program.ts';
 import { tensorOf, valueKey, wholeValue } from '../compiler/ir/program.ts';
 import { formatValue } from '../compiler/ir/text.ts';
-import type { Channel, DeviceSchedule, Schedule, Segment } from '../compiler/planning/schedule.ts';
+import type {
+  Channel,
+  DeviceSchedule,
+  ReceiveStep,
+  Schedule,
+  Segment,
+  SendStep,
+} from '../compiler/planning/schedule.ts';
 import type { DataOf, Device, Program as DeviceProgram, Tensor } from '../runtime/program.ts';
 import { specOf } from './segment-model.ts';
 
@@ -76,7 +91,7 @@ class ProgramSource {
 
   write(): string {
     const { program } = this.schedule;
-    const { device } = this.own;
+    const { device, steps } = this.own;
     const held = device === program.placement!.inputs ? program.inputs : [];
     const wanted = device === program.placement!.outputs ? program.outputs : [];
     const project = new Project({
@@ -92,102 +107,96 @@ class ProgramSource {
       isTypeOnly: true,
       namedImports: [runtime.program, runtime.tensor],
     });
-    const properties = (names: readonly string[]) =>
-      names.map((name) => ({
-        name: JSON.stringify(name),
-        type: this.type(wholeValue(tensorOf(program, name))),
-        isReadonly: true,
-        docs: [
-          `[${tensorOf(program, name)
-            .shape.map((size) => size ?? '?')
-            .join(', ')}]`,
-        ],
-      }));
-    // Type aliases, not interfaces: only they are assignable to the runtime's records of tensors.
-    for (const [name, names] of [['Inputs', held] as const, ['Outputs', wanted] as const]) {
-      file.addTypeAlias({
-        name,
-        isExported: true,
-        type: (writer) => {
-          writer.inlineBlock(() => {
-            for (const property of properties(names)) {
-              writer.writeLine(`/** ${property.docs[0]} */`);
-              writer.writeLine(`readonly ${property.name}: ${property.type};`);
-            }
-          });
-        },
-      });
-    }
+    this.tensorsType(file, 'Inputs', held);
+    this.tensorsType(file, 'Outputs', wanted);
+    const parameters = held.length > 0 ? 'device, inputs' : steps.length > 0 ? 'device' : '';
+    const initializer = (writer: CodeBlockWriter) => {
+      writer.write(`async (${parameters}) => `);
+      writer.inlineBlock(() => this.body(writer, held, wanted));
+    };
     file.addVariableStatement({
       isExported: true,
       declarationKind: VariableDeclarationKind.Const,
-      declarations: [
-        {
-          name: 'program',
-          type: `${runtime.program}<Inputs, Outputs>`,
-          initializer: (writer) => {
-            const parameters = held.length > 0 ? 'device, inputs' : this.own.steps.length > 0 ? 'device' : '';
-            writer.write(`async (${parameters}) => `);
-            writer.inlineBlock(() => this.body(writer, held, wanted));
-          },
-        },
-      ],
+      declarations: [{ name: 'program', type: `${runtime.program}<Inputs, Outputs>`, initializer }],
     });
     file.formatText({ indentSize: 2 });
     return `${file.getFullText().trimEnd()}\n`;
   }
 
-  private type(value: Value): string {
+  private whole(tensor: string): Value {
+    return wholeValue(tensorOf(this.schedule.program, tensor));
+  }
+
+  private dtype(value: Value): string {
     const { dtype } = specOf(this.schedule.program, value);
-    return `${runtime.tensor}<'${dtype satisfies keyof DataOf}'>`;
+    return `'${dtype satisfies keyof DataOf}'`;
+  }
+
+  /** A type alias, not an interface: only that is assignable to the runtime's records of tensors. */
+  private tensorsType(file: SourceFile, name: string, tensors: readonly string[]): void {
+    const type = (writer: CodeBlockWriter) => {
+      writer.inlineBlock(() => {
+        for (const tensor of tensors) {
+          const { shape } = tensorOf(this.schedule.program, tensor);
+          writer.writeLine(`/** [${shape.map((size) => size ?? '?').join(', ')}] */`);
+          writer.writeLine(`readonly ${JSON.stringify(tensor)}: ${runtime.tensor}<${this.dtype(this.whole(tensor))}>;`);
+        }
+      });
+    };
+    file.addTypeAlias({ name, isExported: true, type });
   }
 
   private body(writer: CodeBlockWriter, held: readonly string[], wanted: readonly string[]): void {
-    const { program } = this.schedule;
-    const whole = (name: string) => wholeValue(tensorOf(program, name));
     for (const name of held) {
-      writer.writeLine(`const ${this.names.of(whole(name))} = inputs[${JSON.stringify(name)}];`);
+      writer.writeLine(`const ${this.names.of(this.whole(name))} = inputs[${JSON.stringify(name)}];`);
     }
     for (const step of this.own.steps) {
       switch (step.kind) {
         case 'segment':
           this.segment(writer, step);
           break;
-        case 'send': {
-          const { bytes, hidden, hiddenBy } = this.channels.get(step.channel)!;
-          const behind = hiddenBy.length > 0 ? ` behind ${step.to}'s ${list(hiddenBy)}` : '';
-          writer.writeLine(
-            `device.${runtime.send}('${step.to}', ${step.channel}, ${this.names.of(step.value)}); ` +
-              `// ${comment(formatValue(program, step.value))}: ${formatBytes(bytes)}, ${Math.round(100 * hidden)} % hidden${behind}`,
-          );
+        case 'send':
+          this.send(writer, step);
           break;
-        }
         case 'receive':
-          writer.writeLine(
-            `const ${this.names.of(step.value)} = await device.${runtime.receive}<'${specOf(program, step.value).dtype}'>` +
-              `('${step.from}', ${step.channel}); // ${comment(formatValue(program, step.value))}`,
-          );
+          this.receive(writer, step);
           break;
         default:
           step satisfies never;
       }
     }
-    const results = wanted.map((name) => `${JSON.stringify(name)}: ${this.names.of(whole(name))}`);
+    const results = wanted.map((name) => `${JSON.stringify(name)}: ${this.names.of(this.whole(name))}`);
     writer.writeLine(results.length > 0 ? `return { ${results.join(', ')} };` : 'return {};');
   }
 
+  private send(writer: CodeBlockWriter, { to, channel, value }: SendStep): void {
+    const { bytes, hidden, hiddenBy } = this.channels.get(channel)!;
+    const behind = hiddenBy.length > 0 ? ` behind ${to}'s ${list(hiddenBy)}` : '';
+    const what = `${comment(formatValue(this.schedule.program, value))}: ${formatBytes(bytes)}`;
+    writer.writeLine(
+      `device.${runtime.send}('${to}', ${channel}, ${this.names.of(value)}); ` +
+        `// ${what}, ${Math.round(100 * hidden)} % hidden${behind}`,
+    );
+  }
+
+  private receive(writer: CodeBlockWriter, { from, channel, value }: ReceiveStep): void {
+    writer.writeLine(
+      `const ${this.names.of(value)} = await device.${runtime.receive}<${this.dtype(value)}>('${from}', ${channel}); ` +
+        `// ${comment(formatValue(this.schedule.program, value))}`,
+    );
+  }
+
   private segment(writer: CodeBlockWriter, step: Segment): void {
-    const { program } = this.schedule;
     const origins = [...new Set(step.operators.map((operator) => operator.origin))];
     const names = origins.length > 1 ? `${origins[0]} … ${origins.at(-1)}` : `${origins[0]}`;
     const count = `${step.operators.length} operator${step.operators.length === 1 ? '' : 's'}`;
     writer.blankLineIfLastNot();
     writer.writeLine(comment(`// ${names} (${count})`));
     const outputs = step.outputs.map((value) => this.names.of(value)).join(', ');
-    const types = step.outputs.map((value) => `'${specOf(program, value).dtype}'`).join(', ');
+    const types = step.outputs.map((value) => this.dtype(value)).join(', ');
     const inputs = step.inputs.map((value) => this.names.of(value)).join(', ');
     const call = `await device.${runtime.segment}<[${types}]>(${step.index}, [${inputs}])`;
-    writer.writeLine(outputs ? `const [${outputs}] = ${call};` : `${call};`);
+    writer.writeLine(`const [${outputs}] = ${call};`);
   }
 }
 
