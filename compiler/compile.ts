@@ -14,7 +14,7 @@ import { type ImportOptions, importModel } from './onnx/import.ts';
 import { type Pass, passesOf, type UserPass } from './pass.ts';
 import { costsOf } from './planning/costs/costs.ts';
 import { formatPlan, type Plan } from './planning/plan.ts';
-import { makePlan } from './planning/policies/index.ts';
+import { makePlan, preparePolicy } from './planning/policies/index.ts';
 import type { Schedule } from './planning/schedule.ts';
 import { simulateSteps } from './planning/simulate.ts';
 
@@ -93,6 +93,7 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const { cluster, output, dump } = options;
   const { progress = () => {} } = options;
   progress(`importing ${options.model}`, 0, 100);
+  if (options.policy !== undefined) await preparePolicy(options.policy);
   const imported = await importModel(options.model, options);
   progress('splitting', 5, 100);
   const dumps: Program[] = [];

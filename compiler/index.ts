@@ -13,5 +13,5 @@ export { verifyProgram } from './ir/verify.ts';
 export { importModel as loadModel } from './onnx/import.ts';
 export { definePass, type Pass, type PassContext } from './pass.ts';
 export { formatPlan, type Plan, parsePlan } from './planning/plan.ts';
-export { makePlan } from './planning/policies/index.ts';
+export { makePlan, preparePolicy } from './planning/policies/index.ts';
 export type { Schedule } from './planning/schedule.ts';

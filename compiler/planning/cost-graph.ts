@@ -2,24 +2,35 @@
  * What planners see that place whole operators (layer cuts, pipelines, Pareto fronts): what each operator costs on each device,
  * and what its tensors weigh on a link. Made of a program and a cluster, or of a table of measured layers.
  */
-import { type Cluster, linkBetween } from '../cluster/cluster.ts';
-import { transferSeconds as linkSeconds } from '../cluster/transfer.ts';
+import { type Cluster, type ClusterDevice, linkBetween } from '../cluster/cluster.ts';
+import { occupiedSeconds, queueOf, transferJoules, transferSeconds } from '../cluster/transfer.ts';
 import { type Compute, type Program, reads, tensorOf, wholeValue, writes } from '../ir/program.ts';
 import { type Costs, costsOf } from './costs/costs.ts';
 import { valueBytes } from './costs/roofline.ts';
 import { cutsOf } from './cuts.ts';
 
+export interface CostedDevice {
+  readonly name: string;
+  /** Bytes for weights and activations; infinite where there is no limit. */
+  readonly memory: number;
+}
+
+/** Arrays have an element for each device, in the graph's order. */
 export interface CostedOperator {
   readonly name: string;
-  /** On each device, in the cluster's order. */
   readonly seconds: readonly number[];
+  /** What it adds to the energy that the device uses when it waits. */
+  readonly joules: readonly number[];
   /** Of the weights it reads, each counted at its first reader. */
-  readonly weightBytes: number;
+  readonly weightBytes: readonly number[];
 }
 
 export interface CostedTensor {
   readonly name: string;
+  /** On a link. */
   readonly bytes: number;
+  /** On each device. */
+  readonly heldBytes: readonly number[];
   /** Index of the operator that makes it; null: an input of the model. */
   readonly maker: number | null;
   /** Indices, ascending. */
@@ -28,7 +39,20 @@ export interface CostedTensor {
   readonly wanted: boolean;
 }
 
+/** What a message costs. */
+export interface Transfer {
+  /** From handed over to arrived, alone on the link; infinite where no link joins the two devices. */
+  readonly seconds: number;
+  /** Of it, until the next message can be sent. */
+  readonly occupied: number;
+  /** What it adds to the energy that the devices use when they wait. */
+  readonly joules: number;
+}
+
 export interface CostGraph {
+  readonly devices: readonly CostedDevice[];
+  /** Watts of all devices together when they wait. */
+  readonly waiting: number;
   /** In topological order. */
   readonly operators: readonly CostedOperator[];
   /** Weights and what only weights decide are left out: they never cross a link. */
@@ -36,13 +60,32 @@ export interface CostGraph {
   /** Indices of the devices that hold the inputs and want the outputs. */
   readonly inputs: number;
   readonly outputs: number;
+  readonly transfer: (from: number, to: number, bytes: number) => Transfer;
+  /** Messages with the same name wait for each other. */
+  readonly queue: (from: number, to: number) => string;
+  /** All that one device sends another is one message; else each tensor is one. */
+  readonly joined: boolean;
 }
 
-/** Seconds that `bytes` take from one device to another, alone on the link; infinite where no link joins them. */
-export function transferSeconds(cluster: Cluster, from: number, to: number, bytes: number): number {
-  if (from === to) return 0;
-  const link = linkBetween(cluster, cluster.devices[from]!.name, cluster.devices[to]!.name);
-  return link ? linkSeconds(link, bytes) : Number.POSITIVE_INFINITY;
+/** Watts above those of waiting. */
+const extraPower = ({ power }: ClusterDevice, state: 'compute' | 'send' | 'receive'): number =>
+  power ? power[state] - power.idle : 0;
+
+function transferOf(cluster: Cluster, from: number, to: number, bytes: number): Transfer {
+  if (from === to) return { seconds: 0, occupied: 0, joules: 0 };
+  const [sender, receiver] = [cluster.devices[from]!, cluster.devices[to]!];
+  const link = linkBetween(cluster, sender.name, receiver.name);
+  if (!link) return { seconds: Number.POSITIVE_INFINITY, occupied: Number.POSITIVE_INFINITY, joules: 0 };
+  const occupied = occupiedSeconds(link, bytes);
+  const joules =
+    transferJoules(link, bytes) + occupied * (extraPower(sender, 'send') + extraPower(receiver, 'receive'));
+  return { seconds: transferSeconds(link, bytes), occupied, joules };
+}
+
+function queueBetween(cluster: Cluster, from: number, to: number): string {
+  const [sender, receiver] = [cluster.devices[from]!.name, cluster.devices[to]!.name];
+  const link = linkBetween(cluster, sender, receiver);
+  return link ? queueOf(link, sender) : `${sender} ${receiver}`;
 }
 
 /** Bytes of the weights each operator is the first to read. */
@@ -73,19 +116,32 @@ export function costGraphOf(
   }
   const index = (name: string) => cluster.devices.findIndex((device) => device.name === name);
   return {
-    operators: operators.map((operator, i) => ({
-      name: operator.origin,
-      seconds: cluster.devices.map(({ name }) => costs.seconds(name, program, operator)),
-      weightBytes: weights[i]!,
-    })),
-    tensors: [...makers].map(([name, maker]) => ({
-      name,
-      bytes: valueBytes(program, wholeValue(tensorOf(program, name))),
-      maker,
-      readers: [...(readers.get(name) ?? [])].sort((a, b) => a - b),
-      wanted: program.outputs.includes(name),
-    })),
+    devices: cluster.devices.map(({ name, memory }) => ({ name, memory: memory ?? Number.POSITIVE_INFINITY })),
+    waiting: cluster.devices.reduce((watts, { power }) => watts + (power?.idle ?? 0), 0),
+    operators: operators.map((operator, i) => {
+      const seconds = cluster.devices.map(({ name }) => costs.seconds(name, program, operator));
+      return {
+        name: operator.origin,
+        seconds,
+        joules: cluster.devices.map((device, d) => seconds[d]! * extraPower(device, 'compute')),
+        weightBytes: cluster.devices.map(() => weights[i]!),
+      };
+    }),
+    tensors: [...makers].map(([name, maker]) => {
+      const bytes = valueBytes(program, wholeValue(tensorOf(program, name)));
+      return {
+        name,
+        bytes,
+        heldBytes: cluster.devices.map(() => bytes),
+        maker,
+        readers: [...(readers.get(name) ?? [])].sort((a, b) => a - b),
+        wanted: program.outputs.includes(name),
+      };
+    }),
     inputs: index(cluster.inputs),
     outputs: index(cluster.outputs),
+    transfer: (from, to, bytes) => transferOf(cluster, from, to, bytes),
+    queue: (from, to) => queueBetween(cluster, from, to),
+    joined: false,
   };
 }

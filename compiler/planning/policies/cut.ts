@@ -1,6 +1,12 @@
-/** Cuts the model between layers: what comes before a node on one device, the rest on the next. */
+/** Cuts the model between layers: before the nodes that are named, or where the latency is least. */
+import type { Cluster } from '../../cluster/cluster.ts';
 import type { Compute, Program } from '../../ir/program.ts';
+import { costGraphOf } from '../cost-graph.ts';
 import { cutsOf } from '../cuts.ts';
+import { bestCut } from '../placement/best-cut.ts';
+import { loadSolver } from '../placement/linear-program.ts';
+import type { Plan } from '../plan.ts';
+import { planOfBest } from './place.ts';
 import { type Policy, policyError } from './policy.ts';
 
 /** The operator of this name, or the one that makes the tensor of this name. */
@@ -31,18 +37,26 @@ function stagesOf(program: Program<'imported'>, argument: string): Compute[][] {
   return borders.slice(1).map((end, i) => planned.slice(borders[i], end));
 }
 
+function cutBefore(program: Program<'imported'>, { devices }: Cluster, argument: string): Plan['operators'] {
+  const stages = stagesOf(program, argument);
+  if (stages.length > devices.length) {
+    const message = `${stages.length} stages for ${devices.length} devices`;
+    throw policyError(`cut:${argument}`, message, 'name fewer nodes or add devices');
+  }
+  return Object.fromEntries(
+    stages.flatMap((stage, i) => stage.map(({ origin }) => [origin, devices[i]!.name] as const)),
+  );
+}
+
 export const cut: Policy = {
   name: 'cut',
   argument: 'NODE[,NODE…]',
-  summary: 'before the node on the first device, the rest on the next',
+  optional: true,
+  summary: 'before the node on the first device, the rest on the next; without a node the layer cut of least latency',
+  prepare: loadSolver,
   plan(program, cluster, argument) {
-    const stages = stagesOf(program, argument);
-    if (stages.length > cluster.devices.length) {
-      const message = `${stages.length} stages for ${cluster.devices.length} devices`;
-      throw policyError(`cut:${argument}`, message, 'name fewer nodes or add devices');
-    }
-    return Object.fromEntries(
-      stages.flatMap((stage, i) => stage.map(({ origin }) => [origin, cluster.devices[i]!.name] as const)),
-    );
+    if (argument !== '') return cutBefore(program, cluster, argument);
+    const graph = costGraphOf(program, cluster);
+    return planOfBest('cut', cluster, graph, bestCut(graph));
   },
 };

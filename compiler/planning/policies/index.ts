@@ -3,27 +3,40 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program } from '../../ir/program.ts';
 import type { Plan } from '../plan.ts';
 import { cut } from './cut.ts';
+import { local } from './local.ts';
+import { offload } from './offload.ts';
+import { pipeline } from './pipeline.ts';
 import { type Policy, policyError } from './policy.ts';
 import { spatial } from './spatial.ts';
 import { whole } from './whole.ts';
 
-export const policies: readonly Policy[] = [whole, cut, spatial];
+export const policies: readonly Policy[] = [whole, local, offload, cut, pipeline, spatial];
 
 /** `whole:DEVICE` … as help texts show it. */
-export const policyUsage = ({ name, argument }: Policy): string => (argument ? `${name}:${argument}` : name);
+export function policyUsage({ name, argument, optional }: Policy): string {
+  if (!argument) return name;
+  return optional ? `${name}[:${argument}]` : `${name}:${argument}`;
+}
+
+/** The policy that a user writes as `cut:Conv_12` or `spatial`. @throws policy */
+function findPolicy(text: string): Policy {
+  const name = text.split(':')[0];
+  const policy = policies.find((one) => one.name === name);
+  if (policy) return policy;
+  throw policyError(text, `no policy "${name}"`, `policies are ${policies.map(policyUsage).join(', ')}`);
+}
+
+/** Loads what the policy needs; has to be awaited before {@link makePlan}. @throws policy */
+export const preparePolicy = async (text: string): Promise<void> => findPolicy(text).prepare?.();
 
 /** @throws policy */
 export function makePlan(program: Program<'imported'>, cluster: Cluster, text: string): Plan {
-  const [name = '', argument = ''] = text.split(/:(.*)/s);
-  const policy = policies.find((one) => one.name === name);
-  const usage = policies.map(policyUsage).join(', ');
-  if (!policy) throw policyError(text, `no policy "${name}"`, `policies are ${usage}`);
-  if (Boolean(policy.argument) !== (argument !== '')) {
-    throw policyError(
-      text,
-      policy.argument ? `needs an argument` : 'takes no argument',
-      `write ${policyUsage(policy)}`,
-    );
+  const policy = findPolicy(text);
+  const [, argument] = text.split(/:(.*)/s);
+  const fits = policy.argument ? argument || (policy.optional && argument === undefined) : argument === undefined;
+  if (!fits) {
+    const message = policy.argument ? 'needs an argument' : 'takes no argument';
+    throw policyError(text, message, `write ${policyUsage(policy)}`);
   }
-  return { format: 1, model: program.name, policy: text, operators: policy.plan(program, cluster, argument) };
+  return { format: 1, model: program.name, policy: text, operators: policy.plan(program, cluster, argument ?? '') };
 }

@@ -8,7 +8,11 @@ export interface Policy {
   readonly name: string;
   /** What follows the name and a colon, e.g. `DEVICE`; none if undefined. */
   readonly argument?: string;
+  /** The argument may be left out. */
+  readonly optional?: true;
   readonly summary: string;
+  /** Awaited before {@link plan}. */
+  readonly prepare?: () => Promise<void>;
   /** Parts of every operator that is not constant. @throws policy */
   readonly plan: (program: Program<'imported'>, cluster: Cluster, argument: string) => Plan['operators'];
 }

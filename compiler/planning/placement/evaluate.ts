@@ -1,0 +1,106 @@
+/** What a placement of whole operators costs: one device for each operator, nothing overlapped, nothing split. */
+import type { CostedTensor, CostGraph } from '../cost-graph.ts';
+
+/** The device of each operator, as an index into the graph's devices. */
+export type Placement = readonly number[];
+
+/** A tensor that one device sends to another; once, however many operators read it there. */
+export interface Crossing {
+  readonly tensor: CostedTensor;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface PlacementCost {
+  /** Of one inference, nothing overlapped. */
+  readonly seconds: number;
+  readonly joules: number;
+  /** Seconds between two results when inferences follow each other closely: what the busiest device or link direction needs for one. */
+  readonly interval: number;
+  readonly linkBytes: number;
+  /** Bytes of weights and activations, by device. */
+  readonly memory: readonly number[];
+}
+
+/** Where a tensor is made, and every place that wants it. */
+export function placesOf(graph: CostGraph, tensor: CostedTensor, placement: Placement): { from: number; to: number[] } {
+  const from = tensor.maker === null ? graph.inputs : placement[tensor.maker]!;
+  const to = new Set(tensor.readers.map((reader) => placement[reader]!));
+  if (tensor.wanted) to.add(graph.outputs);
+  to.delete(from);
+  return { from, to: [...to] };
+}
+
+export function crossingsOf(graph: CostGraph, placement: Placement): Crossing[] {
+  return graph.tensors.flatMap((tensor) => {
+    const { from, to } = placesOf(graph, tensor, placement);
+    return to.map((device) => ({ tensor, from, to: device }));
+  });
+}
+
+/** For each operator the tensors that exist while it runs, if all run in the graph's order: made, and still read. */
+export function aliveAt(graph: CostGraph): CostedTensor[][] {
+  const alive = graph.operators.map((): CostedTensor[] => []);
+  for (const tensor of graph.tensors) {
+    const first = tensor.maker ?? tensor.readers[0];
+    if (first === undefined) continue;
+    const last = tensor.readers.at(-1) ?? first;
+    for (let i = first; i <= last; i++) alive[i]!.push(tensor);
+  }
+  return alive;
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/**
+ * Bytes a device needs: its operators' weights, and what exists in the whole model while the hungriest of its operators runs.
+ * What a device holds is part of that, so this is never too little for one inference at a time.
+ */
+export function memoryOf(graph: CostGraph, placement: Placement): number[] {
+  const alive = aliveAt(graph);
+  return graph.devices.map((_, device) => {
+    const own = graph.operators.flatMap((operator, i) => (placement[i] === device ? [{ operator, i }] : []));
+    const weights = sum(own.map(({ operator }) => operator.weightBytes[device]!));
+    const working = own.map(({ i }) => sum(alive[i]!.map(({ heldBytes }) => heldBytes[device]!)));
+    return weights + working.reduce((most, bytes) => Math.max(most, bytes), 0);
+  });
+}
+
+/** Messages by the devices they go between, with their bytes. */
+function messagesOf(
+  { joined }: CostGraph,
+  crossings: readonly Crossing[],
+): { from: number; to: number; bytes: number }[] {
+  const messages = crossings.map(({ tensor, from, to }) => ({ from, to, bytes: tensor.bytes }));
+  if (!joined) return messages;
+  const merged = new Map<string, { from: number; to: number; bytes: number }>();
+  for (const { from, to, bytes } of messages) {
+    const known = merged.get(`${from} ${to}`);
+    merged.set(`${from} ${to}`, { from, to, bytes: bytes + (known?.bytes ?? 0) });
+  }
+  return [...merged.values()];
+}
+
+export function costOf(graph: CostGraph, placement: Placement): PlacementCost {
+  const crossings = crossingsOf(graph, placement);
+  const busy = graph.devices.map((_, device) =>
+    sum(graph.operators.map(({ seconds }, i) => (placement[i] === device ? seconds[device]! : 0))),
+  );
+  const queues = new Map<string, number>();
+  let joules = sum(graph.operators.map((operator, i) => operator.joules[placement[i]!]!));
+  let seconds = sum(busy);
+  for (const { from, to, bytes } of messagesOf(graph, crossings)) {
+    const transfer = graph.transfer(from, to, bytes);
+    const queue = graph.queue(from, to);
+    queues.set(queue, (queues.get(queue) ?? 0) + transfer.occupied);
+    seconds += transfer.seconds;
+    joules += transfer.joules;
+  }
+  return {
+    seconds,
+    joules: joules + graph.waiting * seconds,
+    interval: Math.max(...busy, ...queues.values()),
+    linkBytes: sum(crossings.map(({ tensor }) => tensor.bytes)),
+    memory: memoryOf(graph, placement),
+  };
+}

@@ -1,0 +1,179 @@
+/** The placements of a graph's operators as the whole-number points of a linear program. */
+import type { CostedTensor, CostGraph, Transfer } from '../cost-graph.ts';
+import { aliveAt, type Placement } from './evaluate.ts';
+import {
+  combine,
+  constant,
+  difference,
+  type Linear,
+  LinearProgram,
+  type Solution,
+  sum,
+  times,
+  variable,
+} from './linear-program.ts';
+
+interface Crossing {
+  readonly tensor: CostedTensor;
+  readonly from: number;
+  readonly to: number;
+  /** 1 where the tensor crosses. */
+  readonly crosses: Linear;
+}
+
+/**
+ * Each operator is in one of k stages, one device each. What decides is, for each operator and each border between two stages,
+ * whether it comes before that border. With two stages this is the linear program of a minimum cut: its corners are whole.
+ */
+export class PlacementProgram {
+  readonly program = new LinearProgram();
+  /** before[v][s]: 1 if operator v is in stage s or an earlier one; of the last stage always. */
+  private readonly before: readonly (readonly Linear[])[];
+  private readonly crossings: readonly Crossing[];
+
+  /**
+   * @param order devices of the stages, each once
+   * @param forward operators never read what a later stage makes; otherwise stages are in no order
+   */
+  constructor(
+    private readonly graph: CostGraph,
+    private readonly order: readonly number[],
+    private readonly forward = true,
+  ) {
+    this.before = graph.operators.map(() => this.borders());
+    if (forward) this.demandOrder();
+    this.crossings = graph.tensors.flatMap((tensor) => this.crossingsOf(tensor));
+  }
+
+  /** One operator's variables. */
+  private borders(): Linear[] {
+    const inner = this.order.slice(1).map(() => variable(this.program.variable({ whole: true })));
+    const borders = [...inner, constant(1)];
+    for (const [s, border] of inner.entries()) if (s > 0) this.program.atLeast(border, inner[s - 1]!);
+    return borders;
+  }
+
+  private demandOrder(): void {
+    for (const { maker, readers } of this.graph.tensors) {
+      if (maker === null) continue;
+      for (const reader of readers) {
+        for (let s = 0; s < this.order.length - 1; s++) {
+          this.program.atLeast(this.before[maker]![s]!, this.before[reader]![s]!);
+        }
+      }
+    }
+  }
+
+  /** 1 if the operator is on the device. */
+  private on(operator: number, device: number): Linear {
+    const stage = this.order.indexOf(device);
+    if (stage < 0) return constant(0);
+    if (stage === 0) return this.before[operator]![0]!;
+    return difference(this.before[operator]![stage]!, this.before[operator]![stage - 1]!);
+  }
+
+  private crossingsOf(tensor: CostedTensor): Crossing[] {
+    const { graph, order } = this;
+    const made = (device: number): Linear =>
+      tensor.maker === null ? constant(device === graph.inputs ? 1 : 0) : this.on(tensor.maker, device);
+    const readers = tensor.readers.map((reader) => (device: number) => this.on(reader, device));
+    const wanted = (device: number) => constant(device === graph.outputs ? 1 : 0);
+    const ends = tensor.wanted ? [...readers, wanted] : readers;
+    const from = tensor.maker === null ? [graph.inputs] : order;
+    const to = new Set([...(readers.length > 0 ? order : []), ...(tensor.wanted ? [graph.outputs] : [])]);
+    const crossings = from.flatMap((a) =>
+      [...to].filter((b) => this.mayCross(tensor, a, b)).map((b) => this.cross(tensor, a, b)),
+    );
+    for (const read of ends) this.demandCrossing(crossings, made, read);
+    return crossings;
+  }
+
+  private mayCross(tensor: CostedTensor, from: number, to: number): boolean {
+    if (from === to) return false;
+    if (!this.forward || tensor.maker === null) return true;
+    return this.order.indexOf(from) < this.order.indexOf(to) || (tensor.wanted && to === this.graph.outputs);
+  }
+
+  private cross(tensor: CostedTensor, from: number, to: number): Crossing {
+    const linked = Number.isFinite(this.graph.transfer(from, to, tensor.bytes).seconds);
+    const crosses = variable(this.program.variable({ upper: linked ? 1 : 0 }));
+    return { tensor, from, to, crosses };
+  }
+
+  /** Made on one device and read on another: it crosses. */
+  private demandCrossing(
+    crossings: readonly Crossing[],
+    made: (device: number) => Linear,
+    read: (device: number) => Linear,
+  ): void {
+    for (const { from, to, crosses } of crossings) {
+      this.program.atLeast(sum([crosses, constant(1)]), sum([made(from), read(to)]));
+    }
+    if (this.order.length < 3) return;
+    // Not needed for whole numbers, but without them half an operator on each of two devices would send nothing.
+    for (const device of this.order) {
+      const into = crossings.filter(({ to }) => to === device).map(({ crosses }) => crosses);
+      const outOf = crossings.filter(({ from }) => from === device).map(({ crosses }) => crosses);
+      this.program.atLeast(sum(into), difference(read(device), made(device)));
+      this.program.atLeast(sum(outOf), difference(made(device), read(device)));
+    }
+  }
+
+  /** Seconds of the device's operators. */
+  busy(device: number): Linear {
+    return combine(this.graph.operators.map(({ seconds }, i) => [seconds[device]!, this.on(i, device)] as const));
+  }
+
+  /** For each queue of a link the seconds it is busy. */
+  queues(): Linear[] {
+    const names = new Set(this.crossings.map(({ from, to }) => this.graph.queue(from, to)));
+    return [...names].map((name) =>
+      this.sumOfTransfers('occupied', ({ from, to }) => this.graph.queue(from, to) === name),
+    );
+  }
+
+  /** Seconds of an inference, nothing overlapped. */
+  seconds(): Linear {
+    return sum([...this.order.map((device) => this.busy(device)), this.sumOfTransfers('seconds', () => true)]);
+  }
+
+  joules(): Linear {
+    const operators = this.order.map((device) =>
+      combine(this.graph.operators.map(({ joules }, i) => [joules[device]!, this.on(i, device)] as const)),
+    );
+    const waiting = times(this.graph.waiting, this.seconds());
+    return sum([...operators, this.sumOfTransfers('joules', () => true), waiting]);
+  }
+
+  private sumOfTransfers(what: keyof Transfer, which: (crossing: Crossing) => boolean): Linear {
+    return combine(
+      this.crossings.filter(which).map(({ tensor, from, to, crosses }) => {
+        const cost = this.graph.transfer(from, to, tensor.bytes)[what];
+        return [Number.isFinite(cost) ? cost : 0, crosses] as const;
+      }),
+    );
+  }
+
+  /** Weights, and what exists while the hungriest operator runs, within each device's memory. */
+  demandMemory(): void {
+    const alive = aliveAt(this.graph);
+    for (const device of this.order) {
+      const limit = this.graph.devices[device]!.memory;
+      if (limit === Number.POSITIVE_INFINITY) continue;
+      const on = this.graph.operators.map((_, i) => this.on(i, device));
+      const weights = combine(
+        this.graph.operators.map(({ weightBytes }, i) => [weightBytes[device]!, on[i]!] as const),
+      );
+      for (const [i, tensors] of alive.entries()) {
+        const working = tensors.reduce((total, { heldBytes }) => total + heldBytes[device]!, 0);
+        this.program.atLeast(constant(limit), sum([weights, times(working, on[i]!)]));
+      }
+    }
+  }
+
+  placementOf({ values }: Solution): Placement {
+    const value = ({ terms, constant: offset }: Linear) =>
+      [...terms].reduce((total, [index, factor]) => total + factor * values[index]!, offset);
+    return this.before.map((borders) => this.order[borders.findIndex((border) => value(border) > 0.5)]!);
+  }
+}
