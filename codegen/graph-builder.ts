@@ -3,7 +3,7 @@
 import type { Attributes, Combine, Literal } from '../compiler/ir/program.ts';
 import { equalRegions, intersect, isEmpty, lengths, type Region, relativeTo, subtract } from '../compiler/ir/region.ts';
 import { encodeAttribute } from '../compiler/onnx/encode.ts';
-import { createNode, createTensor, type NodeProto, type TensorProto } from '../compiler/onnx/proto.ts';
+import { createNode, createTensor, type NodeProto, onnx, type TensorProto } from '../compiler/onnx/proto.ts';
 import { type DType, onnxNumber } from '../runtime/dtype.ts';
 
 /** A named ONNX value and the region of its tensor that it is. */
@@ -79,9 +79,9 @@ export class GraphBuilder {
     return this.literal(name, { kind: 'literal', dtype: 'int64', shape: [data.length], data });
   }
 
-  /** `output = input` cut to `region`, which is relative to the input; `extent` are the input's sizes. */
-  slice(input: string, region: Region, extent: readonly number[], output: string): void {
-    const axes = region.flatMap(([begin, end], i) => (begin === 0 && end === extent[i] ? [] : [i]));
+  /** `output = input` cut to `region`, which is relative to the input; `extent` are the input's sizes, null if not known. */
+  slice(input: string, region: Region, extent: readonly number[] | null, output: string): void {
+    const axes = region.flatMap(([begin, end], i) => (begin === 0 && end === extent?.[i] ? [] : [i]));
     if (axes.length === 0) {
       this.node('Identity', [input], [output]);
       return;
@@ -110,6 +110,15 @@ export class GraphBuilder {
     const name = this.fresh(`${value.name}.part`);
     this.slice(value.name, relativeTo(region, value.region), lengths(value.region), name);
     return { name, region };
+  }
+
+  /** `output` has this shape, and the only element of `value` everywhere. */
+  fill(value: TensorProto, shape: readonly number[], output: string): void {
+    const type = onnx.AttributeProto.AttributeType.TENSOR;
+    const bytes = onnx.AttributeProto.encode({ name: 'value', type, t: value }).finish();
+    this.node('ConstantOfShape', [this.indices(`${output}.shape`, shape)], [output], {
+      value: { kind: 'proto', bytes },
+    });
   }
 
   /** `output = input × factor`. */

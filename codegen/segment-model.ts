@@ -1,7 +1,7 @@
 /** A segment as an ONNX model: its operators, the slices of weights they need, typed inputs and outputs. */
 import { CompileError } from '../compiler/error.ts';
 import type { Assemble, Compute, Literal, Program, Value } from '../compiler/ir/program.ts';
-import { tensorOf } from '../compiler/ir/program.ts';
+import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import { count, formatRegion, lengths, type Region } from '../compiler/ir/region.ts';
 import { valueInfo } from '../compiler/onnx/encode.ts';
 import { createTensor, onnx } from '../compiler/onnx/proto.ts';
@@ -15,12 +15,16 @@ import type { Weight, WeightsFile } from './weights-file.ts';
 /** Slices up to this many bytes stay inside the model. */
 const INLINE = 1024;
 
-/** The ONNX name of a value: the tensor's, with the region where it is not whole. */
-export function valueName(program: Program, value: Value): string {
-  const { shape } = tensorOf(program, value.tensor);
-  const whole = !value.region || value.region.every(([begin, end], i) => begin === 0 && end === shape[i]);
-  const { partial } = value;
-  return `${value.tensor}${whole ? '' : formatRegion(value.region, shape)}${partial ? `~${partial.combine}${partial.index}` : ''}`;
+const isWhole = (program: Program, value: Value): boolean =>
+  !value.partial && valueKey(value) === valueKey(wholeValue(tensorOf(program, value.tensor)));
+
+/** The tensor's name, with the region and the addend where it is not whole; a tensor of the model may be called just so. */
+function valueName(program: Program, value: Value): string {
+  if (isWhole(program, value)) return value.tensor;
+  const { tensor, region, partial } = value;
+  const { shape } = tensorOf(program, tensor);
+  const spans = region?.some(([begin, end], i) => begin !== 0 || end !== shape[i]) ? formatRegion(region, shape) : '';
+  return `${tensor}${spans}${partial ? `~${partial.combine}${partial.index}` : ''}`;
 }
 
 /** What crosses a device's or a segment's border. @throws opaque-value for what is no tensor JavaScript can hold */
@@ -37,8 +41,11 @@ export function specOf(program: Program, value: Value): TensorSpec {
 
 class SegmentModel {
   private readonly graph: GraphBuilder;
-  private readonly weights = new Map<string, string>();
   private readonly opset: number;
+  /** ONNX names by value, of all values in the segment; no two are the same. */
+  private readonly names = new Map<string, string>();
+  /** Names of the weights that are in the graph. */
+  private readonly weights = new Set<string>();
 
   constructor(
     private readonly program: Program,
@@ -49,12 +56,33 @@ class SegmentModel {
     const own = program.opsets[''] ?? 1;
     this.opset = segment.operators.every(({ kind }) => kind === 'assemble') ? Math.max(own, assemblingOpset) : own;
     this.graph = new GraphBuilder(this.opset);
+    this.reserveNames();
+  }
+
+  /** Whole tensors keep theirs: subgraphs know them by it. */
+  private reserveNames(): void {
+    const { operators, inputs, outputs } = this.segment;
+    const values = [
+      ...inputs,
+      ...outputs,
+      ...operators.flatMap((operator) => [...reads(operator), ...writes(operator)]),
+    ];
+    const whole = values.filter((value) => isWhole(this.program, value));
+    for (const value of [...whole, ...values]) {
+      const key = valueKey(value);
+      if (!this.names.has(key)) this.names.set(key, this.graph.fresh(valueName(this.program, value)));
+    }
+  }
+
+  private nameOf(value: Value): string {
+    return this.names.get(valueKey(value))!;
   }
 
   async build(): Promise<{ bytes: Uint8Array; inputs: TensorSpec[]; outputs: TensorSpec[] }> {
     const { segment } = this;
-    const inputs = segment.inputs.map((value) => specOf(this.program, value));
-    const outputs = segment.outputs.map((value) => specOf(this.program, value));
+    const spec = (value: Value): TensorSpec => ({ ...specOf(this.program, value), name: this.nameOf(value) });
+    const inputs = segment.inputs.map(spec);
+    const outputs = segment.outputs.map(spec);
     for (const operator of segment.operators) {
       if (operator.kind === 'compute') await this.compute(operator);
       else this.assemble(operator);
@@ -85,21 +113,14 @@ class SegmentModel {
     for (const value of operator.captures) await this.read(value);
     // onnxruntime crashes on a Split that omits an output, so those get names too.
     const omitted = (i: number) => (operator.type === 'Split' ? this.graph.fresh(`${operator.origin}.${i}`) : '');
-    const outputs = operator.outputs.map((output, i) => (output ? valueName(this.program, output) : omitted(i)));
+    const outputs = operator.outputs.map((output, i) => (output ? this.nameOf(output) : omitted(i)));
     const { crop, scale } = operator;
     const first = outputs[0] ?? '';
     const made = [...outputs];
     if (crop || scale !== undefined) made[0] = this.graph.fresh(`${first}.made`);
     this.graph.node(operator.type, inputs, made, operator.attributes, operator.domain);
     const cropped = crop && scale !== undefined ? this.graph.fresh(`${first}.cropped`) : first;
-    // The extent of what the operator made is not known here: every axis is sliced.
-    if (crop)
-      this.graph.slice(
-        made[0]!,
-        crop,
-        crop.map(() => Number.NaN),
-        cropped,
-      );
+    if (crop) this.graph.slice(made[0]!, crop, null, cropped);
     if (scale !== undefined) {
       const dtype = tensorOf(this.program, operator.outputs[0]!.tensor).dtype!;
       this.graph.scale(crop ? cropped : made[0]!, scale, dtype, first);
@@ -115,14 +136,11 @@ class SegmentModel {
   /** The name of a value; a weight's slice is put into the graph at its first use. */
   private async read(value: Value): Promise<string> {
     const tensor = tensorOf(this.program, value.tensor);
-    const name = valueName(this.program, value);
-    if (tensor.role !== 'weight') return name;
-    const known = this.weights.get(name);
-    if (known) return known;
-    const added = this.graph.fresh(name);
-    this.weights.set(name, added);
-    await this.addWeight(tensor, value.region!, added);
-    return added;
+    const name = this.nameOf(value);
+    if (tensor.role !== 'weight' || this.weights.has(name)) return name;
+    this.weights.add(name);
+    await this.addWeight(tensor, value.region!, name);
+    return name;
   }
 
   private async addWeight(weight: Weight, region: Region, name: string): Promise<void> {
@@ -139,34 +157,17 @@ class SegmentModel {
       for await (const chunk of readRegion(weight, region)) chunks.push(chunk);
       initializers.push(createTensor({ ...tensor, rawData: Buffer.concat(chunks) }));
     } else if (source.kind === 'fill' && this.opset >= 9) {
-      const shape = this.graph.literal(`${name}.shape`, {
-        kind: 'literal',
-        dtype: 'int64',
-        shape: [dims.length],
-        data: dims,
-      });
-      const value = createTensor({ dataType: tensor.dataType, dims: [1], rawData: source.bytes });
-      const attribute = onnx.AttributeProto.create({
-        name: 'value',
-        type: onnx.AttributeProto.AttributeType.TENSOR,
-        t: value,
-      });
-      this.graph.node('ConstantOfShape', [shape], [name], {
-        value: { kind: 'proto', bytes: onnx.AttributeProto.encode(attribute).finish() },
-      });
+      this.graph.fill(createTensor({ dataType: tensor.dataType, dims: [1], rawData: source.bytes }), dims, name);
     } else {
-      const { offset, length } = await this.file.place(weight, region);
-      const externalData = Object.entries({ location: this.location, offset, length }).map(([key, value]) => ({
-        key,
-        value: String(value),
-      }));
+      const entries = { location: this.location, ...(await this.file.place(weight, region)) };
+      const externalData = Object.entries(entries).map(([key, value]) => ({ key, value: String(value) }));
       const dataLocation = onnx.TensorProto.DataLocation.EXTERNAL;
       initializers.push(createTensor({ ...tensor, dataLocation, externalData }));
     }
   }
 
   private assemble({ inputs, output }: Assemble): void {
-    const named = (value: Value) => ({ name: valueName(this.program, value), region: value.region! });
+    const named = (value: Value) => ({ name: this.nameOf(value), region: value.region! });
     const partial = inputs[0]!.partial;
     if (partial && !output.partial) this.graph.combine(partial.combine, inputs.map(named), named(output));
     else this.graph.join(inputs.map(named), named(output));

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compile } from '../../compiler/compile.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
-import { modelBytes, node, value } from '../onnx/make.ts';
+import { modelBytes, node, ramp, value } from '../onnx/make.ts';
 import { workFolder } from '../support/cli.ts';
 import { assertRuns } from '../support/runs.ts';
 import { typeErrors } from '../support/type-check.ts';
@@ -72,6 +72,31 @@ for (const [what, all] of Object.entries(names)) {
     for (const three of all) await runs(...three);
   });
 }
+
+test('tensors that are called as parts of others are', async () => {
+  const named = (type: string, inputs: string[], output: string) => node(type, inputs, [output], {}, { name: output });
+  const mean = { axes: { kind: 'ints', value: [0] }, keepdims: { kind: 'int', value: 0 } } as const;
+  const model = work.write(
+    'parts.onnx',
+    modelBytes({
+      nodes: [
+        named('Exp', ['x'], 'x[0:1,:]'),
+        named('Neg', ['x[0:1,:]'], 'x[1:2,:]'),
+        node('ReduceMean', ['x[1:2,:]'], ['m'], mean, { name: 'm' }),
+        named('Add', ['m', 'm.scale'], 'm.made'),
+        named('Add', ['m.made', 'm.part'], 'y'),
+      ],
+      inputs: [value('x', [2, 4])],
+      initializers: [ramp('m.scale', [4]), ramp('m.part', [4])],
+      outputs: [value('y', [4])],
+    }),
+  );
+  const rows = ['[0:1,:]', '[1:2,:]'].map((region) => ({ device: 'a', region }));
+  const halves = ['0:1', '1:2'].map((n) => ({ device: 'a', reduce: { n } }));
+  const operators = { 'x[0:1,:]': rows, 'x[1:2,:]': 'a', m: halves, 'm.made': 'a', y: 'a' };
+  const plan: Plan = { format: 1, model: '', policy: '', operators };
+  await assertRuns({ model, cluster, plan, output: work.path('parts') });
+});
 
 test('a model whose file has an odd name', async () => {
   const model = work.write('it\'s a "model" *.onnx', modelBytes());
