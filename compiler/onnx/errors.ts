@@ -3,6 +3,9 @@ import { CompileError } from '../error.ts';
 
 /** Where in the model: `at model.onnx: node "conv1"`. */
 const at = (file: string, ...places: string[]): string[] => [[file, ...places].join(': ')];
+const atNode = (file: string, node: string | undefined): string[] =>
+  node === undefined ? at(file) : at(file, `node "${node}"`);
+const quoted = (name: string) => `"${name}"`;
 const exportAgain = 'export the model again; `onnx.checker.check_model` names such faults too';
 
 export const notAFile = (file: string, what: string, cause?: unknown) =>
@@ -66,11 +69,43 @@ export const noKernel = (file: string, node: string, type: string, opset: string
     hint: 'convert the node to another dtype, or the model to a newer opset',
   });
 
-export const refusedModel = (file: string, message: string, cause?: unknown) =>
+/** @param node that onnxruntime refuses, if that is known */
+export const refusedModel = (file: string, node: string | undefined, message: string, cause?: unknown) =>
   new CompileError('model-refused', `onnxruntime refuses the model: ${message}`, {
-    at: at(file),
+    at: atNode(file, node),
     hint: exportAgain,
     cause,
+  });
+
+/** @param why in onnxruntime's words, as of the next three */
+export const nodeInvalid = (file: string, node: string, why: string) =>
+  new CompileError('node-invalid', `the node is not as its operator asks: ${why}`, {
+    at: atNode(file, node),
+    hint: exportAgain,
+  });
+
+export const attributeInvalid = (file: string, node: string, why: string) =>
+  new CompileError('attribute-invalid', `an attribute is not as the operator asks: ${why}`, {
+    at: atNode(file, node),
+    hint: exportAgain,
+  });
+
+export const typeMismatch = (file: string, node: string, why: string) =>
+  new CompileError('type-mismatch', `types do not fit: ${why}`, { at: atNode(file, node), hint: exportAgain });
+
+export const shapeInference = (file: string, node: string, values: readonly string[], why: string) =>
+  new CompileError('shape-inference', `the shape of ${values.map(quoted).join(', ')} cannot be inferred: ${why}`, {
+    at: atNode(file, node),
+    hint: exportAgain,
+  });
+
+export const valueType = (file: string, place: string, what: string) =>
+  new CompileError('value-type', what, { at: at(file, place), hint: exportAgain });
+
+export const valueShape = (file: string, place: string, value: string, shape: readonly number[], why: string) =>
+  new CompileError('value-shape', `value "${value}" cannot have the shape [${shape.join(',')}]: ${why}`, {
+    at: at(file, place),
+    hint: exportAgain,
   });
 
 const work = 'while it folded constants and inferred shapes';
@@ -79,14 +114,14 @@ const simplify = 'make the model simpler: store constants that large operators c
 /** @param node at which it happens, if that is known */
 export const onnxruntimeCrashed = (file: string, node: string | undefined, how: string, cause?: unknown) =>
   new CompileError('onnxruntime-crashed', `onnxruntime crashed (${how}) ${work}`, {
-    at: at(file, ...(node === undefined ? [] : [`node "${node}"`])),
+    at: atNode(file, node),
     hint: `the model is damaged, or onnxruntime has a fault there: ${exportAgain}`,
     cause,
   });
 
 export const onnxruntimeMemory = (file: string, node: string | undefined, limit: string, cause?: unknown) =>
   new CompileError('onnxruntime-memory', `onnxruntime used more than ${limit}, or all there was, ${work}`, {
-    at: at(file, ...(node === undefined ? [] : [`node "${node}"`])),
+    at: atNode(file, node),
     hint: simplify,
     cause,
   });
@@ -117,18 +152,19 @@ export const undefinedValue = (file: string, name: string, user: string) =>
     hint: exportAgain,
   });
 
-export function cycle(file: string, nodes: readonly string[]) {
+/** @param outer the nodes that hold the graph, outermost first */
+export function cycle(file: string, outer: readonly string[], nodes: readonly string[]) {
   const shown = nodes.slice(0, 10).map((node) => `"${node}"`);
   const rest = nodes.length > shown.length ? ` → … (${nodes.length} nodes)` : '';
   return new CompileError('cycle', `nodes wait for each other: ${shown.join(' → ')}${rest}`, {
-    at: at(file, `node "${nodes[0]}"`),
+    at: at(file, ...outer, `node "${nodes[0]}"`),
     hint: exportAgain,
   });
 }
 
-export const attributeRange = (file: string, node: string, attribute: string, value: number) =>
+export const attributeRange = (file: string, place: string, attribute: string, value: number) =>
   new CompileError('attribute-range', `attribute "${attribute}" cannot be ${value}`, {
-    at: at(file, `node "${node}"`),
+    at: at(file, place),
     hint: exportAgain,
   });
 

@@ -1,4 +1,5 @@
 /** Tensors of dtypes JavaScript cannot hold (bfloat16, float8, int4 …): they stay inside the model, as bytes. */
+import { dtypeOfOnnxNumber } from '../../runtime/dtype.ts';
 import { tensorSize } from './errors.ts';
 import { locate } from './external.ts';
 import { createTensor, onnx, type TensorProto, toNumber } from './proto.ts';
@@ -20,6 +21,9 @@ const bits: Readonly<Record<number, number>> = {
   25: 2, // uint2
   26: 2, // int2
 };
+
+/** Whether ONNX has a data type of this number. */
+export const isDataType = (number: number): boolean => number in bits || dtypeOfOnnxNumber(number) !== undefined;
 
 /**
  * The tensor with its bytes inside.

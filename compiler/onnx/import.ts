@@ -5,13 +5,13 @@ import { checkGraph } from './check.ts';
 import { bindDimensions } from './dims.ts';
 import { type Draft, putTogether, takeApart, withUniqueNodeNames } from './draft.ts';
 import { valueInfo } from './encode.ts';
-import { explain } from './explain.ts';
 import { extractWeights } from './extract.ts';
-import { explainEnd } from './fatal.ts';
+import { explainFailure } from './failure.ts';
 import { EndedError, RefusedError } from './guard/guard.ts';
 import { normalise } from './normalise.ts';
 import type { ModelProto } from './proto.ts';
 import { scanModel } from './scan.ts';
+import { checkShapes, checkSizes } from './shapes.ts';
 import type { Weight } from './weights.ts';
 
 export interface ImportOptions {
@@ -31,7 +31,11 @@ export async function importModel(file: string, options: ImportOptions = {}): Pr
   checkGraph(draft);
   const { draft: light, weights } = extractWeights(withUniqueNodeNames(draft));
   const inputs = bindDimensions(file, light.inputs, options.dims ?? {}, options.notice ?? (() => {}));
-  return buildProgram({ ...light, inputs }, await normalised({ ...light, inputs }, weights), weights);
+  const model = await normalised({ ...light, inputs }, weights);
+  checkSizes(file, model);
+  const program = buildProgram({ ...light, inputs }, model, weights);
+  checkShapes(file, program);
+  return program;
 }
 
 async function normalised(light: Draft, weights: ReadonlyMap<string, Weight>): Promise<ModelProto> {
@@ -40,8 +44,7 @@ async function normalised(light: Draft, weights: ReadonlyMap<string, Weight>): P
   try {
     return await normalise(putTogether(draft));
   } catch (error) {
-    if (error instanceof RefusedError) throw explain(draft, error);
-    if (error instanceof EndedError) throw await explainEnd(draft, error);
+    if (error instanceof RefusedError || error instanceof EndedError) throw await explainFailure(draft, error);
     throw error;
   }
 }

@@ -32,15 +32,14 @@ export const normalise = (model: Uint8Array): Promise<ModelProto> =>
     return result;
   });
 
-/** Whether `model` ends onnxruntime's process, in less than `seconds`. @throws dependency-missing */
-export const isFatal = (model: Uint8Array, seconds: number): Promise<boolean> =>
+/** How onnxruntime fails over `model`; undefined if it does not. */
+export const trial = (model: Uint8Array, seconds: number): Promise<RefusedError | EndedError | undefined> =>
   guard.inTurn(async (load) => {
     try {
       await optimise(load, model, seconds);
-      return false;
+      return undefined;
     } catch (error) {
-      if (error instanceof RefusedError) return false;
-      if (error instanceof EndedError) return error.how === 'crash' || error.how === 'memory';
+      if (error instanceof RefusedError || error instanceof EndedError) return error;
       throw error;
     }
   });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { takeApart } from '../../compiler/onnx/draft.ts';
-import { explainEnd } from '../../compiler/onnx/fatal.ts';
+import { explainFailure } from '../../compiler/onnx/failure.ts';
 import { EndedError, Guard } from '../../compiler/onnx/guard/guard.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { childrenOf, isAlive } from '../support/processes.ts';
@@ -90,7 +90,7 @@ test('a crash ends no other work', async () => {
 
 test('no node is blamed for a crash that does not happen again', async () => {
   const draft = takeApart('some.onnx', modelBytes());
-  const error = await explainEnd(draft, new EndedError('crash', 'SIGSEGV'));
+  const error = await explainFailure(draft, new EndedError('crash', 'SIGSEGV'));
   assert.is(error.code, 'onnxruntime-crashed');
   assert.match(error.format(), /^onnxruntime-crashed: onnxruntime crashed \(SIGSEGV\) .*\n {2}at some\.onnx\n/);
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CompileError } from '../../compiler/error.ts';
-import type { Attribute, Program } from '../../compiler/ir/program.ts';
+import type { Attribute, Compute, Program } from '../../compiler/ir/program.ts';
 import { encodeAttribute, tensorProto } from '../../compiler/onnx/encode.ts';
 import { type ImportOptions, importModel } from '../../compiler/onnx/import.ts';
 import {
@@ -155,3 +155,17 @@ export function weightNamed(program: Program, name: string): Weight {
   if (tensor?.role !== 'weight') throw new Error(`${name} is ${tensor?.role ?? 'no tensor'}, no weight`);
   return tensor;
 }
+
+export const computes = (program: Program): Compute[] =>
+  program.operators.filter((operator) => operator.kind === 'compute');
+
+/** The first operator of a type. */
+export function operatorOf(program: Program, type: string): Compute {
+  const found = computes(program).find((operator) => operator.type === type);
+  if (!found) throw new Error(`the program has no ${type}`);
+  return found;
+}
+
+/** Names of an operator's inputs or outputs; what is omitted stays null. */
+export const valueNames = (values: Compute['inputs']) =>
+  values.map((found) => (found?.kind === 'value' ? found.tensor : found));

@@ -1,14 +1,14 @@
 /** Real networks: every shape known, no weight bytes held, results as before. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isKnown, type Program } from '../../compiler/ir/program.ts';
 import type { ImportOptions } from '../../compiler/onnx/import.ts';
 import { constantOf, weightBytes } from '../../compiler/onnx/weights.ts';
 import { imported } from './make.ts';
-import { rebuild } from './rebuild.ts';
+import { bothResults, type Feeds } from './same-results.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const light = path.resolve(root, '../shared/conformance/light');
@@ -34,37 +34,18 @@ function everyShapeKnown(program: Program) {
 }
 
 /** Numbers between -1 and 1, the same in every run. */
-const noise = (count: number) =>
-  Float32Array.from({ length: count }, (_, i) => Math.sin(i * 12.9898) * Math.cos(i * 0.7));
+const noise = (i: number) => Math.sin(i * 12.9898) * Math.cos(i * 0.7);
 
-async function run(model: string | Uint8Array, feeds: Record<string, OrtTensor>) {
-  const options = { logSeverityLevel: 4 } as const;
-  const session = await (typeof model === 'string'
-    ? InferenceSession.create(model, options)
-    : InferenceSession.create(model, options));
-  const results = await session.run(feeds);
-  await session.release();
-  return results;
-}
-
-async function sameResults(file: string, program: Program<'imported'>, fixed: Record<string, OrtTensor> = {}) {
-  const feeds = Object.fromEntries(
-    program.inputs.map((name) => {
-      const shape = program.tensors.get(name)!.shape.map(Number);
-      const count = shape.reduce((product, size) => product * size, 1);
-      return [name, fixed[name] ?? new OrtTensor('float32', noise(count), shape)];
-    }),
-  );
-  const expected = await run(file, feeds);
-  const actual = await run(await rebuild(program), feeds);
+async function closeResults(file: string, program: Program<'imported'>, given: Feeds = {}): Promise<void> {
+  const { expected, actual } = await bothResults(file, program, given, noise);
   for (const name of program.outputs) {
     const wanted = expected[name]!.data as Float32Array;
     const largest = wanted.reduce((most, element) => Math.max(most, Math.abs(element)), 0);
-    const given = actual[name]!.data as Float32Array;
-    const far = given.findIndex(
+    const got = actual[name]!.data as Float32Array;
+    const far = got.findIndex(
       (element, i) => !(Math.abs(element - wanted[i]!) <= 1e-5 * largest + 1e-4 * Math.abs(wanted[i]!)),
     );
-    assert.is(far, -1, `${name}[${far}] is ${given[far]}, was ${wanted[far]}`);
+    assert.is(far, -1, `${name}[${far}] is ${got[far]}, was ${wanted[far]}`);
   }
 }
 
@@ -88,7 +69,7 @@ for (const [name, operators, megabytes, compare] of [
     const { total, held } = weightsOf(program);
     assert.is(Math.round(total / 1e6), megabytes);
     assert.ok(held < 1e6, `${held} bytes of weights in memory`);
-    if (compare) await sameResults(file, program);
+    if (compare) await closeResults(file, program);
   });
 }
 
@@ -104,7 +85,7 @@ for (const [height, width] of [
     everyShapeKnown(program);
     assert.equal(program.tensors.get('x')!.shape, [1, 3, height, width]);
     assert.equal(program.tensors.get(program.outputs[0]!)!.shape, [1, 1, height, width]);
-    await sameResults(file, program);
+    await closeResults(file, program);
   });
 }
 
@@ -116,21 +97,21 @@ realTest('the text recogniser: scales of Resize, shapes of Reshape are constants
     const shape = operator.inputs[1];
     assert.ok(shape?.kind === 'value' && constantOf(program.tensors.get(shape.tensor)!), operator.origin);
   }
-  await sameResults(file, program);
+  await closeResults(file, program);
 });
 
 realTest('the wake-word embedding', wakeWord('embedding_model.onnx'), async (file) => {
   const program = await imported(file);
   everyShapeKnown(program);
   assert.ok(weightsOf(program).held < 100_000);
-  await sameResults(file, program);
+  await closeResults(file, program);
 });
 
 realTest('the voice detector: an LSTM in each branch of an If', wakeWord('silero_vad.onnx'), async (file) => {
   const program = await imported(file, { dims: { sequence: 512 } });
   const choice = program.operators.find((operator) => operator.kind === 'compute' && operator.type === 'If');
   assert.ok(choice?.kind === 'compute' && choice.captures.length > 20);
-  await sameResults(file, program, { sr: new OrtTensor('int64', BigInt64Array.of(16000n), []) });
+  await closeResults(file, program, { sr: new OrtTensor('int64', BigInt64Array.of(16000n), []) });
 });
 
 test.run();

@@ -39,8 +39,10 @@ async function load({ model, file }: Request): Promise<Answer> {
     return { type: 'written' };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    // Inputs or outputs of a dtype that JavaScript has no name for; the model is written by then.
-    return message.startsWith('Unsupported data type') ? { type: 'written' } : { type: 'refused', message };
+    // Inputs or outputs of a dtype or size that JavaScript does not take; the model is written by then.
+    return /^(Unsupported data type|Invalid dimension)/.test(message)
+      ? { type: 'written' }
+      : { type: 'refused', message };
   }
 }
 
