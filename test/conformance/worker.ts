@@ -1,17 +1,11 @@
 /** A process that runs cases, one at a time, as its parent names them. */
+import { serve } from '../support/workers.ts';
 import type { Case } from './cases.ts';
-import { type Options, type Outcome, runCase, type Stage } from './run-case.ts';
+import { type Options, type Outcome, runCase } from './run-case.ts';
 
 export interface Job {
   readonly test: Case;
   readonly options: Options;
 }
-export type Report = 'ready' | { readonly stage: Stage } | { readonly outcome: Outcome };
 
-const report = (message: Report) => process.send!(message);
-
-process.on('message', async ({ test, options }: Job) => {
-  report({ outcome: await runCase(test, options, (stage) => report({ stage })) });
-});
-process.on('disconnect', () => process.exit());
-report('ready');
+serve<Job, Outcome>(({ test, options }, stage) => runCase(test, options, stage));
