@@ -46,7 +46,7 @@ const DRAW: { readonly [D in DType]?: (unit: number) => number } = {
 };
 
 /** mulberry32 (public domain, Tommy Ettinger): uniform in [0, 1). */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

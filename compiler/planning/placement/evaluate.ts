@@ -38,16 +38,24 @@ export function crossingsOf(graph: CostGraph, placement: Placement): Crossing[] 
   });
 }
 
-/** For each operator the tensors that exist while it runs, if all run in the graph's order: made, and still read. */
-export function aliveAt(graph: CostGraph): CostedTensor[][] {
-  const alive = graph.operators.map((): CostedTensor[] => []);
-  for (const tensor of graph.tensors) {
-    const first = tensor.maker ?? tensor.readers[0];
+const known = new WeakMap<CostGraph, number[][]>();
+
+/**
+ * For each device and operator the bytes of the tensors that exist while the operator runs, if all run in the graph's order:
+ * made, and still read. Computed once a graph.
+ */
+export function workingBytes(graph: CostGraph): readonly (readonly number[])[] {
+  const found = known.get(graph);
+  if (found) return found;
+  const bytes = graph.devices.map(() => graph.operators.map(() => 0));
+  for (const { maker, readers, heldBytes } of graph.tensors) {
+    const first = maker ?? readers[0];
     if (first === undefined) continue;
-    const last = tensor.readers.at(-1) ?? first;
-    for (let i = first; i <= last; i++) alive[i]!.push(tensor);
+    const last = readers.at(-1) ?? first;
+    for (const [device, all] of bytes.entries()) for (let i = first; i <= last; i++) all[i]! += heldBytes[device]!;
   }
-  return alive;
+  known.set(graph, bytes);
+  return bytes;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -57,13 +65,15 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
  * What a device holds is part of that, so this is never too little for one inference at a time.
  */
 export function memoryOf(graph: CostGraph, placement: Placement): number[] {
-  const alive = aliveAt(graph);
-  return graph.devices.map((_, device) => {
-    const own = graph.operators.flatMap((operator, i) => (placement[i] === device ? [{ operator, i }] : []));
-    const weights = sum(own.map(({ operator }) => operator.weightBytes[device]!));
-    const working = own.map(({ i }) => sum(alive[i]!.map(({ heldBytes }) => heldBytes[device]!)));
-    return weights + working.reduce((most, bytes) => Math.max(most, bytes), 0);
-  });
+  const weights = graph.devices.map(() => 0);
+  const most = graph.devices.map(() => 0);
+  const working = workingBytes(graph);
+  for (const [i, { weightBytes }] of graph.operators.entries()) {
+    const device = placement[i]!;
+    weights[device]! += weightBytes[device]!;
+    most[device] = Math.max(most[device]!, working[device]![i]!);
+  }
+  return weights.map((bytes, device) => bytes + most[device]!);
 }
 
 /** Messages by the devices they go between, with their bytes. */
@@ -83,11 +93,14 @@ function messagesOf(
 
 export function costOf(graph: CostGraph, placement: Placement): PlacementCost {
   const crossings = crossingsOf(graph, placement);
-  const busy = graph.devices.map((_, device) =>
-    sum(graph.operators.map(({ seconds }, i) => (placement[i] === device ? seconds[device]! : 0))),
-  );
+  const busy = graph.devices.map(() => 0);
   const queues = new Map<string, number>();
-  let joules = sum(graph.operators.map((operator, i) => operator.joules[placement[i]!]!));
+  let joules = 0;
+  for (const [i, operator] of graph.operators.entries()) {
+    const device = placement[i]!;
+    busy[device]! += operator.seconds[device]!;
+    joules += operator.joules[device]!;
+  }
   let seconds = sum(busy);
   for (const { from, to, bytes } of messagesOf(graph, crossings)) {
     const transfer = graph.transfer(from, to, bytes);

@@ -2,18 +2,16 @@
 import { formatBytes } from '../../cluster/units.ts';
 import type { CostGraph } from '../cost-graph.ts';
 import { bestCut, type CutOptions } from './best-cut.ts';
-import { memoryOf } from './evaluate.ts';
+import { workingBytes } from './evaluate.ts';
 
 const milliseconds = (seconds: number): string => `${Number((seconds * 1000).toPrecision(3))} ms`;
 
 /** The operator that needs more than any device has, even alone. */
 function hungriest(graph: CostGraph): string | undefined {
   const most = Math.max(...graph.devices.map(({ memory }) => memory));
-  for (const [i, { name }] of graph.operators.entries()) {
-    const alone = graph.devices.map((_, device) => {
-      const nowhere = graph.operators.map(() => -1);
-      return memoryOf(graph, nowhere.with(i, device))[device]!;
-    });
+  const working = workingBytes(graph);
+  for (const [i, { name, weightBytes }] of graph.operators.entries()) {
+    const alone = weightBytes.map((weights, device) => weights + working[device]![i]!);
     const needed = Math.min(...alone);
     if (needed > most) {
       return `"${name}" needs ${formatBytes(needed)} for its weights and what exists beside it, no device has more than ${formatBytes(most)}`;

@@ -1,6 +1,6 @@
 /** The placements of a graph's operators as the whole-number points of a linear program. */
 import type { CostedTensor, CostGraph, Transfer } from '../cost-graph.ts';
-import { aliveAt, type Placement } from './evaluate.ts';
+import { type Placement, workingBytes } from './evaluate.ts';
 import {
   combine,
   constant,
@@ -156,7 +156,6 @@ export class PlacementProgram {
 
   /** Weights, and what exists while the hungriest operator runs, within each device's memory. */
   demandMemory(): void {
-    const alive = aliveAt(this.graph);
     for (const device of this.order) {
       const limit = this.graph.devices[device]!.memory;
       if (limit === Number.POSITIVE_INFINITY) continue;
@@ -164,8 +163,7 @@ export class PlacementProgram {
       const weights = combine(
         this.graph.operators.map(({ weightBytes }, i) => [weightBytes[device]!, on[i]!] as const),
       );
-      for (const [i, tensors] of alive.entries()) {
-        const working = tensors.reduce((total, { heldBytes }) => total + heldBytes[device]!, 0);
+      for (const [i, working] of workingBytes(this.graph)[device]!.entries()) {
         this.program.atLeast(constant(limit), sum([weights, times(working, on[i]!)]));
       }
     }
