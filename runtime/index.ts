@@ -3,7 +3,7 @@ export { type Bundle, type BundleOptions, openBundle } from './bundle.ts';
 export type { OpenDevice } from './device.ts';
 export { bytesPerElement, type DType, dtypes, isDType, type NumericArray, type NumericDType } from './dtype.ts';
 export { ShardonnxError } from './error.ts';
-export { checkInputs, describe } from './inputs.ts';
+export { checkInputs, describe, unknownInput } from './inputs.ts';
 export { type MainOptions, main } from './main.ts';
 export type { BundleManifest, ChannelSpec, DeviceManifest, SegmentSpec, TensorSpec } from './manifest.ts';
 export { memoryTransport } from './memory-transport.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { PNG } from 'pngjs';
 import { arrayOver, dtypeOfOnnxNumber } from '../../runtime/dtype.ts';
-import { decodeNpy, randomTensor, type Tensor, type TensorSpec } from '../../runtime/index.ts';
+import { decodeNpy, randomTensor, type Tensor, type TensorSpec, unknownInput } from '../../runtime/index.ts';
 import { CompileError } from '../error.ts';
 import { bytesOfTensor } from '../onnx/decode.ts';
 import { decodeTensor, toNumber } from '../onnx/proto.ts';
@@ -71,16 +71,16 @@ export async function readInputs(
   const byName = new Map<string, string>();
   for (const text of given.filter((one) => one !== 'random')) {
     const spec = specs.find(({ name }) => text.startsWith(`${name}=`));
-    if (!spec && specs.length !== 1) {
+    const [only] = specs;
+    const wrong = spec ? undefined : /^([\w.:/-]+)=/.exec(text)?.[1];
+    if (wrong !== undefined) throw unknownInput(specs, wrong);
+    if (spec) byName.set(spec.name, text.slice(spec.name.length + 1));
+    else if (only && specs.length === 1) byName.set(only.name, text);
+    else
       throw inputError(
         `"${text}" names no input`,
-        `write NAME=FILE; inputs are ${specs.map(({ name }) => name).join(', ')}`,
+        `write NAME=FILE; inputs are ${specs.map(({ name }) => name).join(', ') || 'none'}`,
       );
-    }
-    const name = (spec ?? specs[0]!).name;
-    byName.set(name, spec ? text.slice(name.length + 1) : text.replace(/^[\w.]+=/, ''));
-    const wrong = !spec && /^([\w.:/-]+)=/.exec(text);
-    if (wrong) throw inputError(`no input "${wrong[1]}"`, `inputs are ${specs.map((one) => one.name).join(', ')}`);
   }
   const missing = specs.filter(({ name }) => !byName.has(name));
   if (missing.length > 0 && byName.size > 0 && !given.includes('random')) {

@@ -1,11 +1,16 @@
 /** What `run` and `verify` refuse: builds that are damaged or mixed, inputs that do not fit. */
+
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openBundle } from '../../runtime/bundle.ts';
 import { encodeNpy } from '../../runtime/npy.ts';
 import type { Tensor } from '../../runtime/program.ts';
+import { modelBytes, node, ramp, value } from '../onnx/make.ts';
 import { assertRefused, json, shardonnx, workFolder } from '../support/cli.ts';
+import { errorOf } from '../support/error.ts';
 import { modelFile } from '../support/imported.ts';
 import { encodeTensor } from '../support/tensor-proto.ts';
 
@@ -15,12 +20,8 @@ const model = modelFile('mlp');
 const build = work.path('build');
 const both = work.path('both');
 test.before(async () => {
-  for (const [file, output] of [
-    [model, build],
-    [modelFile('twoInputsThreeOutputs'), both],
-  ] as const) {
-    assert.is((await shardonnx('compile', file, '-c', work.cluster, '-o', output)).status, 0);
-  }
+  await work.compile(model, 'build');
+  await work.compile(modelFile('twoInputsThreeOutputs'), 'both');
 });
 
 /** A copy of the build, changed. */
@@ -53,8 +54,7 @@ for (const [i, [what, [change, code, says]]] of Object.entries(damages).entries(
 }
 
 test('devices of different builds', async () => {
-  const other = work.path('other');
-  await shardonnx('compile', model, '-c', work.cluster, '-o', other, '--policy', 'cut:fc2');
+  const other = await work.compile(model, 'other', '--policy', 'cut:fc2');
   const mixed = changed('mixed', (folder) => {
     rmSync(join(folder, 'b'), { recursive: true });
     cpSync(join(other, 'b'), join(folder, 'b'), { recursive: true });
@@ -85,7 +85,7 @@ const inputs: Readonly<Record<string, readonly [readonly string[], string, RegEx
   'an input of another shape': [['-i', shape], 'input-shape', /x.*\[4, ?63\].*\[4, ?64\]/s],
   'an input of another dtype': [['-i', doubles], 'input-dtype', /x.*float64.*float32/s],
   'an input of another shape, as .pb': [['-i', input('shape.pb', encodeTensor(floats([64])))], 'input-shape', /x/],
-  'an unknown input name': [['-i', `z=${right}`], 'input', /no input "z".*inputs are x/s],
+  'an unknown input name': [['-i', `z=${right}`], 'unknown-input', /no input "z".*takes "x" float32 \[4, 64\]/s],
   'an input file that is not there': [['-i', work.path('none.npy')], 'input', /none\.npy/],
   'an input file of an unknown kind': [['-i', input('x.txt', 'hello')], 'input', /x\.txt: unknown kind/],
   'a damaged .pb': [['-i', input('bad.pb', Uint8Array.from({ length: 64 }, () => 0xff))], 'input', /bad\.pb is damaged/],
@@ -111,6 +111,30 @@ test('one of two inputs', async () => {
   const image = input('image.npy', encodeNpy(floats([1, 3, 24, 24])));
   assertRefused(await run(both, '-i', `image=${image}`), 'input', /no value for "command"/);
   assertRefused(await run(both, '-i', image), 'input', /names no input.*inputs are image, command/s);
+});
+
+test('a weight that the model lets callers replace is fixed in a build, for the command line and the library', async () => {
+  const fed = work.write(
+    'fed.onnx',
+    modelBytes({
+      nodes: [node('Add', ['x', 'w'], ['y'])],
+      inputs: [value('x', [4]), value('w', [4])],
+      initializers: [ramp('w', [4])],
+      outputs: [value('y', [4])],
+    }),
+  );
+  const folder = await work.compile(fed, 'fed');
+  const w = input('w.npy', encodeNpy(floats([4])));
+  const says = /the build has no input "w".*an initializer\) is fixed when it is compiled/s;
+  for (const more of [[], ['-i', `x=${w}`], ['-i', 'random']]) {
+    assertRefused(await run(folder, '-i', `w=${w}`, ...more), 'unknown-input', says);
+  }
+  const bundle = await openBundle(folder, { transport: 'memory', threads: 1 });
+  const error = await errorOf('unknown-input', () => bundle.infer({ x: floats([4]), w: floats([4]) }));
+  await bundle.close();
+  assert.match(error.format(), says);
+  const main = spawnSync(process.execPath, [join(folder, 'a', 'main.js'), '--input=x=random', `--input=w=${w}`]);
+  assert.match(main.stderr.toString(), says);
 });
 
 test('outputs are not written, and --json says why', async () => {

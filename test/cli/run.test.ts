@@ -17,12 +17,8 @@ const model = modelFile('mlp');
 const build = work.path('build');
 const two = work.path('two');
 test.before(async () => {
-  for (const [file, output] of [
-    [model, build],
-    [picture, two],
-  ] as const) {
-    assert.is((await shardonnx('compile', file, '-c', work.cluster, '-o', output)).status, 0);
-  }
+  await work.compile(model, 'build');
+  await work.compile(picture, 'two');
 });
 const memory = ['--transport', 'memory'];
 const x: Tensor = { type: 'float32', dims: [4, 64], data: Float32Array.from({ length: 256 }, (_, i) => Math.sin(i)) };
@@ -96,9 +92,8 @@ test('run: .npy and .pb are read, outputs are written as .npy', async () => {
 });
 
 test('run: a picture is scaled to what the model takes', async () => {
-  const compiled = work.path('picture');
   const unet = modelFile('unet');
-  await shardonnx('compile', unet, '-c', work.cluster, '-o', compiled);
+  const compiled = await work.compile(unet, 'picture');
   const png = join(import.meta.dirname, '../../fixtures/images/street.png');
   const spoken = await shardonnx('run', compiled, ...memory, '-i', png, '--verify', unet, '--json');
   assert.is(spoken.status, 0, spoken.stderr);

@@ -174,7 +174,7 @@ test('inputs that the model does not take', async () => {
   const { robot, server } = await together('memory', ROUND_TRIP);
   const { x } = given(1, 2, 3, 4);
   const missing = await rejection(robot.infer({}), 'missing-input');
-  assert.is(missing.format(), 'missing-input: input "x" is missing\n  the model takes "x" float32 [1, 4]');
+  assert.is(missing.format(), 'missing-input: input "x" is missing\n  the build takes "x" float32 [1, 4]');
   await rejection(robot.infer({ x, z: x }), 'unknown-input');
   const shape = await rejection(robot.infer({ x: { ...x, dims: [4, 1] } }), 'input-shape');
   assert.is(shape.message, 'input "x" has shape [4, 1], expected [1, 4]');

@@ -165,8 +165,8 @@ test('flags, inputs and device.json that make no sense', async () => {
     [['--repeat', '0'], /^bad-flag: --repeat 0 is not a whole number above 0/],
     [['--peer', 'server'], /^bad-flag: --peer server is not of the form NAME=tcp/],
     [['--peer', 'servr=tcp://127.0.0.1:1'], /^bad-flag: --peer servr: the other devices of this build are server/],
-    [[], /^missing-input: input "x" is missing\n {2}the model takes "x" float32 \[1, 4\]/],
-    [['--input=z=random'], /^unknown-input: the model has no input "z"/],
+    [[], /^missing-input: input "x" is missing\n {2}the build takes "x" float32 \[1, 4\]/],
+    [['--input=z=random'], /^unknown-input: the build has no input "z"/],
     [['--input=x=/nowhere.npy'], /^npy-invalid: \/nowhere.npy does not exist/],
     [[`--input=x=${wrong}`], /^input-dtype: input "x" has dtype int64, expected float32/],
   ];

@@ -91,6 +91,12 @@ export function workFolder() {
     path,
     write,
     cluster,
+    /** The model as a build of this name, for the folder's cluster. */
+    async compile(model: string, name: string, ...more: readonly string[]): Promise<string> {
+      const { status, stderr } = await shardonnx('compile', model, '-c', cluster, '-o', path(name), ...more);
+      assert.is(status, 0, stderr);
+      return path(name);
+    },
     /** Names of everything in the folder, hidden things included. */
     list: () => readdirSync(folder).sort(),
   };
