@@ -1,0 +1,232 @@
+/**
+ * A program as planners see it that cut every operator along one axis: layers (operators fused with the elementwise ones that
+ * follow), for each the exact spans a tile reads, and what a tile costs.
+ */
+import { type Cluster, linkBetween } from '../../cluster/cluster.ts';
+import { type Program, tensorOf, wholeValue, writes } from '../../ir/program.ts';
+import type { Costs } from '../costs/costs.ts';
+import { valueBytes } from '../costs/roofline.ts';
+import { cutsOf } from '../cuts.ts';
+import { wholeSpans } from '../resolve.ts';
+import { tileOf } from '../tile.ts';
+import { Axes, type AxisCut, type AxisRead, type Orientation } from './axis.ts';
+
+/** What a tile of a layer reads of one tensor, along the tensor's own axis. */
+export interface LayerRead {
+  readonly tensor: number;
+  /** First element read by a tile that begins at `step * index`. */
+  readonly begin: Int32Array;
+  /** End of what a tile reads that ends at `step * index` (or at the layer's length). */
+  readonly end: Int32Array;
+  /** Of the tensor's other dimensions a tile reads its share only. */
+  readonly proportional: boolean;
+}
+
+export interface Layer {
+  readonly index: number;
+  /** In topological order; each but the first reads the one before it alone, element by element along the axis. */
+  readonly cuts: readonly AxisCut[];
+  /** Elements along the axis of what it makes; 1 where it runs whole. */
+  readonly length: number;
+  /** Tiles begin and end at multiples of this, or at the length. */
+  readonly step: number;
+  readonly reads: readonly LayerRead[];
+  /** Tensors it makes. */
+  readonly makes: readonly number[];
+  /** Bytes of its weights; a tile needs its share of them, or all. */
+  readonly weightBytes: number;
+  readonly sharesWeights: boolean;
+}
+
+export interface LayerTensor {
+  readonly name: string;
+  /** Layer that makes it; null: an input of the model. */
+  readonly maker: number | null;
+  /** Elements along its axis. */
+  readonly length: number;
+  /** Bytes of one element along the axis, all other dimensions included. */
+  readonly unitBytes: number;
+  readonly wanted: boolean;
+}
+
+export interface LayerGraph {
+  readonly program: Program<'imported'>;
+  readonly cluster: Cluster;
+  readonly layers: readonly Layer[];
+  readonly tensors: readonly LayerTensor[];
+  /** Indices of devices. */
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Seconds of `[begin, end)` of a layer on a device, session borders not counted. */
+  seconds(device: number, layer: number, begin: number, end: number): number;
+  /** Seconds that a border between sessions costs a device, if `bytes` cross it. */
+  border(device: number, bytes: number): number;
+  /** How bytes go from one device to another. */
+  link(from: number, to: number): LinkDirection;
+}
+
+export interface LinkDirection {
+  /** Number of what carries it: each direction of each link, or each link that is half duplex. */
+  readonly direction: number;
+  /** Seconds that the link is busy with a message. */
+  seconds(bytes: number): number;
+  /** Seconds from then until it has arrived. */
+  readonly latency: number;
+}
+
+export interface LayerOptions {
+  /** Which axis is cut where an operator leaves the choice. */
+  readonly orientation: Orientation;
+  /** Tiles read no halo: not exact. What published systems do; never without being asked for. */
+  readonly dropHalo?: boolean;
+  /** Of float32 tensors on a link. */
+  readonly bytesPerFloat?: 4 | 2;
+}
+
+class LayerBuilder {
+  private readonly axes: Axes;
+  private readonly cuts: readonly AxisCut[];
+  private readonly wanted: ReadonlySet<string>;
+
+  constructor(
+    private readonly program: Program<'imported'>,
+    private readonly options: LayerOptions,
+  ) {
+    this.wanted = new Set(program.outputs);
+    this.axes = new Axes(program, options.orientation);
+    const { operators, constants } = cutsOf(program);
+    const planned = [...operators.values()].filter(({ origin }) => !constants.has(origin));
+    this.cuts = planned.map((operator) => this.axes.cut(operator));
+  }
+
+  build(): Pick<LayerGraph, 'layers' | 'tensors'> {
+    const tensors: LayerTensor[] = [];
+    const indices = new Map<string, number>();
+    const add = (name: string, maker: number | null) => {
+      indices.set(name, tensors.length);
+      tensors.push(this.tensor(name, maker));
+    };
+    for (const name of this.program.inputs) add(name, null);
+    const layers = this.chains().map((cuts, index): Layer => {
+      const inside = new Set(cuts.slice(0, -1).flatMap(({ operator }) => writes(operator).map(({ tensor }) => tensor)));
+      const reads = cuts.flatMap((cut) => cut.reads.filter(({ tensor }) => !inside.has(tensor)));
+      const { length, step } = cuts[0]!;
+      const last = writes(cuts.at(-1)!.operator);
+      for (const { tensor } of last) add(tensor, index);
+      return {
+        index,
+        cuts,
+        length,
+        step,
+        reads: reads.map((read) => this.read(read, indices.get(read.tensor)!, cuts[0]!)),
+        makes: last.map(({ tensor }) => indices.get(tensor)!),
+        weightBytes: cuts.reduce((sum, cut) => sum + cut.weightBytes, 0),
+        sharesWeights: cuts.some(({ sharesWeights }) => sharesWeights),
+      };
+    });
+    return { layers, tensors };
+  }
+
+  /** Chains of operators that are cut alike and that nobody else reads in between. */
+  private chains(): AxisCut[][] {
+    const readers = new Map<string, number>();
+    for (const { reads } of this.cuts) {
+      for (const { tensor } of reads) readers.set(tensor, (readers.get(tensor) ?? 0) + 1);
+    }
+    const chainOf = new Map<string, AxisCut[]>();
+    const chains = new Set<AxisCut[]>();
+    for (const cut of this.cuts) {
+      const before = cut.reads.find(({ tensor }) => {
+        const last = chainOf.get(tensor)?.at(-1);
+        return last && readers.get(tensor) === 1 && !this.wanted.has(tensor) && isAlike(last, cut, tensor);
+      });
+      const chain = before ? chainOf.get(before.tensor)! : [];
+      chain.push(cut);
+      // A chain stands where its last operator does: what that reads besides is made by then.
+      chains.delete(chain);
+      chains.add(chain);
+      for (const { tensor } of writes(cut.operator)) chainOf.set(tensor, chain);
+    }
+    return [...chains];
+  }
+
+  private read({ tensor, begin, end, proportional }: AxisRead, index: number, { length, step }: AxisCut): LayerRead {
+    const size = this.axes.length(tensor);
+    const isLocal = size > 1 && begin.some((at, i) => i > 0 && at > 0 && i < begin.length - 1);
+    if (!this.options.dropHalo || !isLocal) return { tensor: index, begin, end, proportional };
+    const scaled = begin.map((_, i) => Math.round((Math.min(length, i * step) * size) / length));
+    return { tensor: index, begin: scaled, end: scaled, proportional };
+  }
+
+  private tensor(name: string, maker: number | null): LayerTensor {
+    const tensor = tensorOf(this.program, name);
+    const length = this.axes.length(name);
+    const scale = tensor.dtype === 'float32' ? (this.options.bytesPerFloat ?? 4) / 4 : 1;
+    const bytes = valueBytes(this.program, wholeValue(tensor)) * scale;
+    return { name, maker, length, unitBytes: bytes / Math.max(1, length), wanted: this.wanted.has(name) };
+  }
+}
+
+/** Whether the second reads what the first makes position by position. */
+function isAlike(first: AxisCut, second: AxisCut, tensor: string): boolean {
+  const { begin, end } = second.reads.find((read) => read.tensor === tensor)!;
+  if (writes(first.operator).length !== 1 || first.length === 1) return false;
+  if (first.length !== second.length || first.step !== second.step) return false;
+  return begin.every((_, i) => {
+    const at = Math.min(first.length, i * first.step);
+    return end[i] === at && (at === first.length || begin[i] === at);
+  });
+}
+
+/** Devices that no link joins are as far apart as can be: no plan sends between them. */
+const NO_LINK = 1e9;
+
+function linksOf(cluster: Cluster): LayerGraph['link'] {
+  const { devices } = cluster;
+  const links = devices.map((a, from) =>
+    devices.map((b, to): LinkDirection => {
+      const link = linkBetween(cluster, a.name, b.name);
+      const direction = from * devices.length + to;
+      if (!link) return { direction, seconds: () => NO_LINK, latency: 0 };
+      return { direction, seconds: (bytes) => bytes / link.bandwidth, latency: link.latency };
+    }),
+  );
+  return (from, to) => links[from]![to]!;
+}
+
+/** The layers of a program and what they cost on the devices of a cluster. */
+export function layerGraphOf(
+  program: Program<'imported'>,
+  cluster: Cluster,
+  costs: Costs,
+  options: LayerOptions,
+): LayerGraph {
+  const { layers, tensors } = new LayerBuilder(program, options).build();
+  const names = cluster.devices.map(({ name }) => name);
+  const known = names.map(() => layers.map(() => new Map<number, number>()));
+  const tileSeconds = (device: string, { operator, cut, letter }: AxisCut, begin: number, end: number) => {
+    if (!cut) return costs.seconds(device, program, operator);
+    const spans = { ...wholeSpans(cut), [letter]: [begin, end] as const };
+    return costs.seconds(device, program, tileOf(program, operator, cut, { device, spans }));
+  };
+  return {
+    program,
+    cluster,
+    layers,
+    tensors,
+    inputs: names.indexOf(cluster.inputs),
+    outputs: names.indexOf(cluster.outputs),
+    seconds(device, index, begin, end) {
+      const memo = known[device]![index]!;
+      // Tiles of equal length cost the same wherever they lie.
+      const found = memo.get(end - begin);
+      if (found !== undefined) return found;
+      const { cuts } = layers[index]!;
+      const seconds = cuts.reduce((sum, cut) => sum + tileSeconds(names[device]!, cut, begin, end), 0);
+      memo.set(end - begin, seconds);
+      return seconds;
+    },
+    border: (device, bytes) => costs.border(names[device]!, bytes),
+    link: linksOf(cluster),
+  };
+}

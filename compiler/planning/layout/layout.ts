@@ -1,0 +1,231 @@
+/** A layout: which device makes which span of which layer, in which order; how long it takes, what it moves; and the plan it is. */
+import { tensorOf } from '../../ir/program.ts';
+import { formatRegion } from '../../ir/region.ts';
+import type { Plan, PlanPart } from '../plan.ts';
+import { outputRegion, wholeSpans } from '../resolve.ts';
+import { TaskGraph } from '../simulation/events.ts';
+import type { AxisCut } from './axis.ts';
+import type { LayerGraph, LayerRead } from './layers.ts';
+
+/** `[begin, end)` of a layer, made by one device in one go. Pieces of one device are disjoint. */
+export interface Piece {
+  /** Index in the cluster. */
+  readonly device: number;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** One list a layer; a device computes its pieces of a layer in their order. Together they cover it; devices may overlap. */
+export type Layout = readonly (readonly Piece[])[];
+
+export interface Prediction {
+  /** Of one inference. */
+  readonly seconds: number;
+  /** That cross links. */
+  readonly bytes: number;
+  /** Seconds that each device computes. */
+  readonly busy: readonly number[];
+  /** Seconds that each device sends, and receives. */
+  readonly sending: readonly number[];
+  readonly receiving: readonly number[];
+  /** Bytes of weights that each device holds. */
+  readonly weightBytes: readonly number[];
+}
+
+/** A span of a tensor on a device, and the task that makes or brings it. */
+interface Held {
+  readonly begin: number;
+  readonly end: number;
+  /** null: it is there from the start. */
+  readonly task: number | null;
+}
+
+/** Turns a layout into tasks on devices and links. */
+class LayoutTasks {
+  readonly tasks: TaskGraph;
+  bytes = 0;
+  readonly busy: number[];
+  readonly sending: number[];
+  readonly receiving: number[];
+  readonly weightBytes: number[];
+  private readonly devices: number;
+  /** By tensor, then device. What a device made itself, and what it received. */
+  private readonly made: Held[][][];
+  private readonly received: Held[][][];
+  private readonly borders = new Set<number>();
+
+  constructor(
+    private readonly graph: LayerGraph,
+    private readonly layout: Layout,
+  ) {
+    const { cluster, tensors } = graph;
+    this.devices = cluster.devices.length;
+    const links = this.devices * this.devices;
+    this.tasks = new TaskGraph([
+      ...cluster.devices.map(() => 'priority' as const),
+      ...Array.from({ length: links }, () => 'fifo' as const),
+    ]);
+    const perDevice = () => cluster.devices.map((): Held[] => []);
+    this.made = tensors.map(perDevice);
+    this.received = tensors.map(perDevice);
+    this.busy = cluster.devices.map(() => 0);
+    this.sending = cluster.devices.map(() => 0);
+    this.receiving = cluster.devices.map(() => 0);
+    this.weightBytes = cluster.devices.map(() => 0);
+    for (const [i, { maker, length }] of tensors.entries()) {
+      if (maker === null) this.made[i]![graph.inputs]!.push({ begin: 0, end: length, task: null });
+    }
+  }
+
+  build(): void {
+    const { layers, tensors } = this.graph;
+    for (const layer of layers) {
+      const counts = new Array<number>(this.devices).fill(0);
+      for (const piece of this.layout[layer.index]!) this.compute(layer.index, piece, counts[piece.device]++);
+    }
+    const { outputs } = this.graph;
+    for (const [tensor, { wanted, length }] of tensors.entries()) {
+      if (wanted) this.provide(null, tensor, outputs, 0, length, 1);
+    }
+  }
+
+  private compute(index: number, piece: Piece, wave: number): void {
+    const { device, begin, end } = piece;
+    const layer = this.graph.layers[index]!;
+    const seconds = this.graph.seconds(device, index, begin, end);
+    // What arrives first is finished first: earlier waves go before earlier layers.
+    const task = this.tasks.add(device, seconds, wave * this.graph.layers.length + index);
+    this.busy[device]! += seconds;
+    for (const read of layer.reads) this.read(task, layer.length, layer.step, read, piece);
+    for (const tensor of layer.makes) this.made[tensor]![device]!.push({ begin, end, task });
+    const share = layer.sharesWeights ? (end - begin) / layer.length : wave === 0 ? 1 : 0;
+    this.weightBytes[device]! += layer.weightBytes * share;
+  }
+
+  private read(task: number, length: number, step: number, read: LayerRead, { device, begin, end }: Piece): void {
+    const from = read.begin[begin / step]!;
+    const to = read.end[Math.ceil(end / step)]!;
+    const share = read.proportional ? (end - begin) / length : 1;
+    if (from < to) this.provide(task, read.tensor, device, from, to, share);
+  }
+
+  /** Makes `task` wait for a span of a tensor on a device; what the device lacks is sent by those that made it. */
+  private provide(
+    task: number | null,
+    tensor: number,
+    device: number,
+    begin: number,
+    end: number,
+    share: number,
+  ): void {
+    const own = this.made[tensor]![device]!;
+    this.wait(task, own, begin, end);
+    let missing = subtract([[begin, end]], own);
+    if (missing.length === 0) return;
+    const received = this.received[tensor]![device]!;
+    // What was received as a share is not there for others.
+    if (share === 1) {
+      this.wait(task, received, begin, end);
+      missing = subtract(missing, received);
+    }
+    for (let from = 0; from < this.devices && missing.length > 0; from++) {
+      if (from === device) continue;
+      for (const held of this.made[tensor]![from]!) {
+        for (const [low, high] of missing) {
+          const [first, last] = [Math.max(low, held.begin), Math.min(high, held.end)];
+          if (first < last) this.send(task, tensor, from, device, { begin: first, end: last, task: held.task }, share);
+        }
+        missing = subtract(missing, [held]);
+        if (missing.length === 0) break;
+      }
+    }
+    if (missing.length > 0) throw new Error(`nobody makes ${missing[0]} of ${this.graph.tensors[tensor]!.name}`);
+  }
+
+  private wait(task: number | null, held: readonly Held[], begin: number, end: number): void {
+    if (task === null) return;
+    for (const one of held) {
+      if (one.task !== null && one.begin < end && begin < one.end) this.tasks.depend(task, one.task);
+    }
+  }
+
+  private send(reader: number | null, tensor: number, from: number, to: number, held: Held, share: number): void {
+    const link = this.graph.link(from, to);
+    const bytes = this.graph.tensors[tensor]!.unitBytes * (held.end - held.begin) * share;
+    const seconds = link.seconds(bytes);
+    const transfer = this.tasks.add(this.devices + link.direction, seconds, 0, link.latency);
+    this.bytes += bytes;
+    this.sending[from]! += seconds;
+    this.receiving[to]! += seconds;
+    if (held.task !== null) {
+      this.tasks.depend(transfer, held.task);
+      this.border(held.task, from, bytes, true);
+    }
+    if (reader !== null) {
+      this.tasks.depend(reader, transfer);
+      this.border(reader, to, bytes, false);
+    }
+    if (share === 1) this.received[tensor]![to]!.push({ ...held, task: transfer });
+  }
+
+  /** A transfer ends a session or begins one; several at one time are one border. */
+  private border(task: number, device: number, bytes: number, isEnd: boolean): void {
+    const side = 2 * task + (isEnd ? 1 : 0);
+    const again = this.borders.has(side) ? this.graph.border(device, 0) : 0;
+    const seconds = this.graph.border(device, bytes) - again;
+    this.borders.add(side);
+    this.tasks.lengthen(task, seconds);
+    this.busy[device]! += seconds;
+  }
+}
+
+type Interval = readonly [begin: number, end: number];
+
+function subtract(intervals: readonly Interval[], held: readonly { begin: number; end: number }[]): Interval[] {
+  let rest = [...intervals];
+  for (const { begin, end } of held) {
+    if (rest.length === 0) break;
+    if (!rest.some(([low, high]) => begin < high && low < end)) continue;
+    rest = rest.flatMap(([low, high]): Interval[] => {
+      if (end <= low || high <= begin) return [[low, high]];
+      const before: Interval = [low, begin];
+      const after: Interval = [end, high];
+      return [before, after].filter(([a, b]) => a < b);
+    });
+  }
+  return rest;
+}
+
+/** What the simulator says of a layout. */
+export function predict(graph: LayerGraph, layout: Layout): Prediction {
+  const tasks = new LayoutTasks(graph, layout);
+  tasks.build();
+  const { bytes, busy, sending, receiving, weightBytes } = tasks;
+  return { seconds: tasks.tasks.run().makespan, bytes, busy, sending, receiving, weightBytes };
+}
+
+function partOf(
+  graph: LayerGraph,
+  { operator, cut, letter, length }: AxisCut,
+  { device, begin, end }: Piece,
+): PlanPart {
+  const { name } = graph.cluster.devices[device]!;
+  if (!cut || (begin === 0 && end === length)) return { device: name };
+  const index = operator.outputs.findIndex((output) => output !== null);
+  const { shape } = tensorOf(graph.program, operator.outputs[index]!.tensor);
+  return {
+    device: name,
+    region: formatRegion(outputRegion(cut, index, { ...wholeSpans(cut), [letter]: [begin, end] }), shape),
+  };
+}
+
+/** The plan that says what a layout does. */
+export function planOf(graph: LayerGraph, layout: Layout): Plan['operators'] {
+  const entries = graph.layers.flatMap(({ cuts, index }) =>
+    cuts.map((cut): [string, Plan['operators'][string]] => {
+      const parts = layout[index]!.map((piece) => partOf(graph, cut, piece));
+      return [cut.operator.origin, parts.length === 1 && !parts[0]!.region ? parts[0]!.device : parts];
+    }),
+  );
+  return Object.fromEntries(entries);
+}
