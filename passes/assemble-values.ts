@@ -13,7 +13,7 @@
 import { listAt } from '../compiler/ir/lists.ts';
 import type { Operator, Program, Value } from '../compiler/ir/program.ts';
 import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
-import { count, equalRegions, intersect, isEmpty, type Region, subtract, subtractAll } from '../compiler/ir/region.ts';
+import { contains, count, equalRegions, intersect, isEmpty, type Region, subtract, subtractAll } from '../compiler/ir/region.ts';
 import type { Pass } from '../compiler/pass.ts';
 
 interface Piece {
@@ -33,6 +33,13 @@ const byOverlap =
 interface Need {
   readonly region: Region;
   readonly origin: string;
+}
+
+/** Needs that others hold come after all that are not, else the order of use: what is read first is sent first. */
+function widestFirst(needs: readonly Need[]): Need[] {
+  const isHeld = ({ region }: Need) =>
+    needs.some((other) => contains(other.region, region) && !equalRegions(other.region, region));
+  return [...needs.filter((need) => !isHeld(need)), ...needs.filter(isHeld)];
 }
 
 class Assembler {
@@ -114,13 +121,13 @@ class Assembler {
     throw new Error(`nothing covers a region of ${held[0]?.tensor}`);
   }
 
-  /** Makes readable what each device reads of a tensor and does not compute itself, biggest need first. */
+  /** Makes readable what each device reads of a tensor and does not compute itself. */
   private gather(tensor: string): void {
     const pieces = this.pieces.get(tensor) ?? [];
     for (const [device, needs] of this.needs.get(tensor) ?? []) {
       const own = pieces.filter((piece) => piece.device === device && !piece.value.partial);
       const held = own.map((piece) => piece.value);
-      for (const { region, origin } of needs.toSorted((a, b) => count(b.region) - count(a.region))) {
+      for (const { region, origin } of widestFirst(needs)) {
         const missing = subtractAll(
           region,
           held.map((value) => value.region!),

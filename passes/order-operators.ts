@@ -130,7 +130,8 @@ class DeviceOrder {
       })
       .sort((a, b) => a.cost - b.cost);
     const limit = order[0]!.cost + this.borderAfter(order[0]!.needed);
-    return order.filter(({ cost }) => cost <= limit).map(({ send }) => send);
+    // Those that are as good leave in the order of their use.
+    return this.inOrder(order.filter(({ cost }) => cost <= limit).map(({ send }) => send));
   }
 
   /** Seconds that it costs to end a session after these operators: what the others read of them crosses its border. */

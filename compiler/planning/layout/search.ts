@@ -1,0 +1,218 @@
+/**
+ * Looks for the best sketch: many starting points (one device, two halves at every layer, shares by speed up to every layer),
+ * then random changes to the best of them, kept as late-acceptance hill climbing keeps them (Burke and Bykov 2017). The
+ * simulator judges. Seeded: the same number of tries gives the same result.
+ */
+import type { LayerGraph } from './layers.ts';
+import { type Layout, type Prediction, predict } from './layout.ts';
+import { type Beyond, type LayerSketch, type Sketch, Sketcher } from './sketch.ts';
+
+/** What is made small, e.g. the seconds of one inference. Infinite: not allowed. */
+export type Objective = (prediction: Prediction) => number;
+
+export interface Found {
+  readonly layout: Layout;
+  readonly prediction: Prediction;
+  readonly value: number;
+}
+
+/** Layers at which starting points change over, at most. */
+const CHANGEOVERS = 24;
+const SHARES = [0.15, 0.3, 0.5, 0.7, 0.85];
+const BANDS = [1, 8];
+/** Starting points that are improved in turn. */
+const CLIMBERS = 6;
+/** A change is kept if it is no worse than what was there this many tries ago. */
+const MEMORY = 40;
+const MOST_BANDS = 32;
+
+interface Climber {
+  sketch: Sketch;
+  value: number;
+  readonly history: number[];
+}
+
+/** A 32-bit generator (mulberry32), [0, 1). */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const bordersOf = (shares: readonly number[]): number[] => {
+  let sum = 0;
+  return shares.slice(0, -1).map((share) => {
+    sum += share;
+    return sum;
+  });
+};
+
+export class Search {
+  best: Found | null = null;
+  /** Sketches judged so far. */
+  tries = 0;
+  private readonly sketcher: Sketcher;
+  private readonly climbers: Climber[] = [];
+  private readonly devices: number;
+  private readonly random: () => number;
+
+  constructor(
+    private readonly graph: LayerGraph,
+    private readonly objective: Objective = ({ seconds }) => seconds,
+    seed = 1,
+  ) {
+    this.sketcher = new Sketcher(graph);
+    this.devices = graph.cluster.devices.length;
+    this.random = randomOf(seed);
+  }
+
+  /** Judges the starting points. */
+  start(): void {
+    const judged = [...this.startingPoints()].map((sketch) => ({ sketch, value: this.judge(sketch) }));
+    judged.sort((a, b) => a.value - b.value);
+    for (const { sketch, value } of judged) {
+      // Equal values are mostly the same layout said in other words.
+      if (this.climbers.length === CLIMBERS) break;
+      if (!Number.isFinite(value) || this.climbers.some((one) => one.value === value)) continue;
+      this.climbers.push({ sketch, value, history: new Array<number>(MEMORY).fill(value) });
+    }
+  }
+
+  /** Tries so many changes. */
+  improve(tries: number): void {
+    for (let i = 0; i < tries && this.climbers.length > 0; i++) {
+      const climber = this.climbers[Math.floor(this.random() * this.climbers.length)]!;
+      const sketch = this.changed(climber.sketch);
+      const value = this.judge(sketch);
+      const slot = this.tries % MEMORY;
+      if (value <= climber.value || value <= climber.history[slot]!) {
+        climber.sketch = sketch;
+        climber.value = value;
+      }
+      climber.history[slot] = climber.value;
+    }
+  }
+
+  private judge(sketch: Sketch): number {
+    this.tries++;
+    const layout = this.sketcher.layout(sketch);
+    const prediction = predict(this.graph, layout);
+    const value = this.objective(prediction);
+    if (!this.best || value < this.best.value) this.best = { layout, prediction, value };
+    return value;
+  }
+
+  private *startingPoints(): Generator<Sketch> {
+    const one = (device: number) => Array.from({ length: this.devices }, (_, i) => (i === device ? 1 : 0));
+    const all = Array.from({ length: this.devices }, (_, i) => i);
+    for (const device of all) yield this.uniform(one(device), 'halo', 1, true);
+    const pairs = all.flatMap((a) => all.filter((b) => b !== a).map((b) => [a, b] as const));
+    for (const bands of BANDS) {
+      for (const at of this.changeovers()) {
+        for (const [a, b] of pairs) yield this.changing(one(a), one(b), at, 'halo', bands, true);
+        for (const device of all) {
+          yield this.changing(this.bySpeed(), one(device), at, 'halo', bands, true);
+          yield this.changing(this.bySpeed(), one(device), at, 'sent', bands, true);
+        }
+        if (this.devices !== 2) continue;
+        for (const share of SHARES) {
+          for (const device of all) {
+            for (const downwards of bands === 1 ? [true] : [true, false]) {
+              yield this.changing([share, 1 - share], one(device), at, 'halo', bands, downwards);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /** Positions spread over the layers; the last: never. */
+  private changeovers(): number[] {
+    const { length } = this.graph.layers;
+    const count = Math.min(CHANGEOVERS, length);
+    return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * length) / count));
+  }
+
+  /** Shares by how fast each device alone would be. */
+  private bySpeed(): number[] {
+    const { layers } = this.graph;
+    const speeds = Array.from({ length: this.devices }, (_, device) => {
+      return 1 / layers.reduce((sum, { index, length }) => sum + this.graph.seconds(device, index, 0, length), 0);
+    });
+    const total = speeds.reduce((a, b) => a + b, 0);
+    return speeds.map((speed) => speed / total);
+  }
+
+  private uniform(shares: readonly number[], beyond: Beyond, bands: number, downwards: boolean): Sketch {
+    const layer: LayerSketch = { borders: bordersOf(shares), beyond };
+    return { layers: this.graph.layers.map(() => layer), bands, downwards };
+  }
+
+  /** One set of shares before a layer, another from there on. */
+  private changing(
+    before: readonly number[],
+    after: readonly number[],
+    at: number,
+    beyond: Beyond,
+    bands: number,
+    downwards: boolean,
+  ): Sketch {
+    const [early, late] = [before, after].map((shares): LayerSketch => ({ borders: bordersOf(shares), beyond }));
+    return { layers: this.graph.layers.map(({ index }) => (index < at ? early! : late!)), bands, downwards };
+  }
+
+  private pick<T>(options: readonly T[]): T {
+    return options[Math.floor(this.random() * options.length)]!;
+  }
+
+  private changed(sketch: Sketch): Sketch {
+    const kind = this.random();
+    if (kind < 0.06) return { ...sketch, bands: this.otherBands(sketch.bands) };
+    if (kind < 0.08) return { ...sketch, downwards: !sketch.downwards };
+    const { length } = sketch.layers;
+    // Short ranges as likely as long ones.
+    const size = Math.max(1, Math.round(length ** this.random()));
+    const first = Math.floor(this.random() * (length - size + 1));
+    const change = this.layerChange(sketch, first);
+    return {
+      ...sketch,
+      layers: sketch.layers.map((layer, i) => (i < first || i >= first + size ? layer : change(layer))),
+    };
+  }
+
+  private otherBands(bands: number): number {
+    const other = this.random() < 0.5 ? Math.floor(bands / 2) : bands * 2;
+    return Math.max(1, Math.min(MOST_BANDS, other === bands ? 2 : other));
+  }
+
+  private layerChange(sketch: Sketch, first: number): (layer: LayerSketch) => LayerSketch {
+    const kind = this.random();
+    if (kind < 0.15) {
+      const beyond = this.pick<Beyond>(['sent', 'halo', 'again']);
+      return (layer) => ({ ...layer, beyond });
+    }
+    if (kind < 0.3) {
+      const device = Math.floor(this.random() * this.devices);
+      const borders = Array.from({ length: this.devices - 1 }, (_, i) => (i < device ? 0 : 1));
+      return (layer) => ({ ...layer, borders });
+    }
+    if (kind < 0.45) {
+      const { borders } = sketch.layers[Math.max(0, first - 1)]!;
+      return (layer) => ({ ...layer, borders });
+    }
+    const border = Math.floor(this.random() * (this.devices - 1));
+    const by = (this.random() - 0.5) * this.pick([0.02, 0.1, 0.5]);
+    return (layer) => {
+      const moved = Math.max(0, Math.min(1, layer.borders[border]! + by));
+      const borders = layer.borders.map((at, i) => {
+        if (i === border) return moved;
+        return i < border ? Math.min(at, moved) : Math.max(at, moved);
+      });
+      return { ...layer, borders };
+    };
+  }
+}
