@@ -3,6 +3,7 @@
  * follow), for each the exact spans a tile reads, and what a tile costs.
  */
 import { type Cluster, linkBetween } from '../../cluster/cluster.ts';
+import { occupiedSeconds, queueOf } from '../../cluster/transfer.ts';
 import { type Program, tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import type { Costs } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
@@ -66,8 +67,8 @@ export interface LayerGraph {
 }
 
 export interface LinkDirection {
-  /** Number of what carries it: each direction of each link, or each link that is half duplex. */
-  readonly direction: number;
+  /** Number of the queue it waits in: one for each direction of a link, or one for both if it is half duplex. */
+  readonly queue: number;
   /** Seconds that the link is busy with a message. */
   seconds(bytes: number): number;
   /** Seconds from then until it has arrived. */
@@ -183,12 +184,15 @@ const NO_LINK = 1e9;
 
 function linksOf(cluster: Cluster): LayerGraph['link'] {
   const { devices } = cluster;
-  const links = devices.map((a, from) =>
-    devices.map((b, to): LinkDirection => {
+  const queues = new Map<string, number>();
+  const links = devices.map((a) =>
+    devices.map((b): LinkDirection => {
       const link = linkBetween(cluster, a.name, b.name);
-      const direction = from * devices.length + to;
-      if (!link) return { direction, seconds: () => NO_LINK, latency: 0 };
-      return { direction, seconds: (bytes) => bytes / link.bandwidth, latency: link.latency };
+      if (!link) return { queue: 0, seconds: () => NO_LINK, latency: 0 };
+      const name = queueOf(link, a.name);
+      const queue = queues.get(name) ?? queues.size;
+      queues.set(name, queue);
+      return { queue, seconds: (bytes) => occupiedSeconds(link, bytes), latency: link.latency };
     }),
   );
   return (from, to) => links[from]![to]!;

@@ -153,7 +153,7 @@ class LayoutTasks {
     const link = this.graph.link(from, to);
     const bytes = this.graph.tensors[tensor]!.unitBytes * (held.end - held.begin) * share;
     const seconds = link.seconds(bytes);
-    const transfer = this.tasks.add(this.devices + link.direction, seconds, 0, link.latency);
+    const transfer = this.tasks.add(this.devices + link.queue, seconds, 0, link.latency);
     this.bytes += bytes;
     this.sending[from]! += seconds;
     this.receiving[to]! += seconds;

@@ -24,7 +24,7 @@ const BANDS = [1, 8];
 const CLIMBERS = 6;
 /** A change is kept if it is no worse than what was there this many tries ago. */
 const MEMORY = 40;
-const MOST_BANDS = 32;
+const MOST_BANDS = 24;
 
 interface Climber {
   sketch: Sketch;
@@ -148,8 +148,8 @@ export class Search {
   }
 
   private uniform(shares: readonly number[], beyond: Beyond, bands: number, downwards: boolean): Sketch {
-    const layer: LayerSketch = { borders: bordersOf(shares), beyond };
-    return { layers: this.graph.layers.map(() => layer), bands, downwards };
+    const layer: LayerSketch = { borders: bordersOf(shares), beyond, bands };
+    return { layers: this.graph.layers.map(() => layer), downwards };
   }
 
   /** One set of shares before a layer, another from there on. */
@@ -161,8 +161,8 @@ export class Search {
     bands: number,
     downwards: boolean,
   ): Sketch {
-    const [early, late] = [before, after].map((shares): LayerSketch => ({ borders: bordersOf(shares), beyond }));
-    return { layers: this.graph.layers.map(({ index }) => (index < at ? early! : late!)), bands, downwards };
+    const [early, late] = [before, after].map((shares): LayerSketch => ({ borders: bordersOf(shares), beyond, bands }));
+    return { layers: this.graph.layers.map(({ index }) => (index < at ? early! : late!)), downwards };
   }
 
   private pick<T>(options: readonly T[]): T {
@@ -170,9 +170,7 @@ export class Search {
   }
 
   private changed(sketch: Sketch): Sketch {
-    const kind = this.random();
-    if (kind < 0.06) return { ...sketch, bands: this.otherBands(sketch.bands) };
-    if (kind < 0.08) return { ...sketch, downwards: !sketch.downwards };
+    if (this.random() < 0.02) return { ...sketch, downwards: !sketch.downwards };
     const { length } = sketch.layers;
     // Short ranges as likely as long ones.
     const size = Math.max(1, Math.round(length ** this.random()));
@@ -184,14 +182,13 @@ export class Search {
     };
   }
 
-  private otherBands(bands: number): number {
-    const other = this.random() < 0.5 ? Math.floor(bands / 2) : bands * 2;
-    return Math.max(1, Math.min(MOST_BANDS, other === bands ? 2 : other));
-  }
-
   private layerChange(sketch: Sketch, first: number): (layer: LayerSketch) => LayerSketch {
     const kind = this.random();
-    if (kind < 0.15) {
+    if (kind < 0.1) {
+      const bands = 1 + Math.floor(MOST_BANDS ** this.random());
+      return (layer) => ({ ...layer, bands });
+    }
+    if (kind < 0.2) {
       const beyond = this.pick<Beyond>(['sent', 'halo', 'again']);
       return (layer) => ({ ...layer, beyond });
     }

@@ -16,12 +16,12 @@ export interface LayerSketch {
   /** Ascending, 0 to 1: where one device's share ends and the next one's begins; one less than there are devices. */
   readonly borders: readonly number[];
   readonly beyond: Beyond;
+  /** Into how many a device's share is cut. */
+  readonly bands: number;
 }
 
 export interface Sketch {
   readonly layers: readonly LayerSketch[];
-  /** Into how many a device's share of a layer is cut. */
-  readonly bands: number;
   /** Bands go from the last element to the first. */
   readonly downwards: boolean;
 }
@@ -66,12 +66,7 @@ export class Sketcher {
   }
 
   layout(sketch: Sketch): Layout {
-    const spans = this.spans(sketch);
-    return sketch.bands === 1 ? spans.map((own) => this.inOnePiece(own)) : this.inBands(spans, sketch);
-  }
-
-  private inOnePiece(spans: readonly Span[]): Piece[] {
-    return spans.flatMap((span, device) => (length(span) > 0 ? [{ device, ...span }] : []));
+    return this.inBands(this.spans(sketch), sketch);
   }
 
   /** What each device computes of each layer: backwards, since that follows from what is read of it. */
@@ -140,54 +135,52 @@ export class Sketcher {
 
   /**
    * Cuts every share into bands such that a band needs no later band of what the device computed itself: towards the end of a
-   * chain bands end a halo earlier. A layer that reads all of what comes before has one band.
+   * chain bands end a halo earlier. Where the number of bands changes they are even again.
    */
-  private inBands(spans: readonly (readonly Span[])[], { bands, downwards }: Sketch): Layout {
-    const { layers, tensors } = this.graph;
+  private inBands(spans: readonly (readonly Span[])[], { layers, downwards }: Sketch): Layout {
+    const { tensors } = this.graph;
     /** Per layer and device: where each band ends (begins, if downwards). */
     const frontiers: number[][][] = [];
-    return layers.map(({ index, reads }) => {
+    return this.graph.layers.map(({ index, reads }) => {
+      const { bands } = layers[index]!;
+      const isSame = (maker: number | null, device: number): maker is number =>
+        maker !== null && layers[maker]!.bands === bands && length(spans[maker]![device]!) > 0;
       frontiers.push([]);
-      return spans[index]!.flatMap((span, device) => {
+      return spans[index]!.flatMap((span, device): Piece[] => {
+        if (length(span) === 0) return [];
+        if (bands === 1) return [{ device, ...span }];
         const own = reads.flatMap((read) => {
           const { maker } = tensors[read.tensor]!;
-          return maker !== null && length(spans[maker]![device]!) > 0
-            ? [{ read, frontier: frontiers[maker]![device]! }]
-            : [];
+          return isSame(maker, device) ? [{ read, frontier: frontiers[maker]![device]! }] : [];
         });
-        const frontier = Array.from({ length: bands }, (_, band) =>
-          band === bands - 1
-            ? downwards
-              ? span.begin
-              : span.end
-            : this.frontier(index, span, band, bands, own, downwards),
-        );
+        const frontier = Array.from({ length: bands }, (_, band) => {
+          if (band === bands - 1) return downwards ? span.begin : span.end;
+          const reads = own.map(({ read, frontier }) => ({ read, limit: frontier[band]! }));
+          return this.frontier(index, span, (band + 1) / bands, reads, downwards);
+        });
         frontiers[index]![device] = frontier;
         return cutAt(span, frontier, downwards).map((piece) => ({ device, ...piece }));
       });
     });
   }
 
-  /** How far a device gets in a layer with the bands it has of what it reads; evenly where it made none of that itself. */
+  /** How far a device gets in a layer with the bands it has of what it reads; evenly where it has none. */
   private frontier(
     index: number,
     span: Span,
-    band: number,
-    bands: number,
-    own: readonly { read: LayerRead; frontier: readonly number[] }[],
+    done: number,
+    own: readonly { read: LayerRead; limit: number }[],
     downwards: boolean,
   ): number {
     const { step, length: size } = this.graph.layers[index]!;
     const clamp = (at: number) => Math.max(span.begin, Math.min(span.end, at));
     if (own.length === 0) {
-      const share = ((band + 1) / bands) * length(span);
-      const even = downwards ? span.end - share : span.begin + share;
+      const even = downwards ? span.end - done * length(span) : span.begin + done * length(span);
       return clamp(Math.min(size, Math.round(even / step) * step));
     }
-    const reached = own.map(({ read, frontier }) => {
-      const limit = frontier[band]!;
-      return downwards ? firstFrom(read.begin, limit) * step : Math.min(size, lastUpTo(read.end, limit) * step);
-    });
+    const reached = own.map(({ read, limit }) =>
+      downwards ? firstFrom(read.begin, limit) * step : Math.min(size, lastUpTo(read.end, limit) * step),
+    );
     return clamp(downwards ? Math.max(...reached) : Math.min(...reached));
   }
 }

@@ -1,0 +1,133 @@
+/**
+ * No layout is faster than this: a linear relaxation in which devices compute and links send any fractions, all at once. What is
+ * dropped: order, latency, halos beyond the first element, session borders.
+ */
+import { combine, constant, type Linear, LinearProgram, variable } from '../placement/linear-program.ts';
+import type { Layer, LayerGraph, LayerRead } from './layers.ts';
+
+/** Seconds the solver may take. */
+const PATIENCE = 20;
+
+export interface Bound {
+  /** Of one inference, at least. */
+  readonly seconds: number;
+  /** The fractions of each layer that the devices compute in the relaxation: a hint where to look. */
+  readonly shares: readonly (readonly number[])[];
+}
+
+/**
+ * A tile of a fraction x of a layer reads at least `slope * x + offset` of the tensor: every element of the output has
+ * a stretch of the input that no other one begins in.
+ */
+function leastRead({ length, step }: Layer, read: LayerRead, size: number): { slope: number; offset: number } {
+  const tiles = read.begin.length - 1;
+  if (length === 1 || read.proportional) return { slope: 1, offset: 0 };
+  const own = Array.from({ length: tiles }, (_, i) => {
+    const next = i + 1 < tiles ? read.begin[i + 1]! : size;
+    return Math.max(0, Math.min(next, read.end[i + 1]!) - read.begin[i]!);
+  });
+  // A tile that reads all of the tensor reads more than any fraction of it.
+  if (read.begin.every((at, i) => i === tiles || at === 0)) return { slope: 1, offset: 0 };
+  const most = own.toSorted((a, b) => a - b)[tiles >> 1]!;
+  const total = own.reduce((sum, stretch) => sum + Math.min(stretch, most), 0);
+  const whole = (length / step) * most;
+  return { slope: whole / size, offset: (total - whole) / size };
+}
+
+/** The least seconds per whole layer at which a device computes any part of it. */
+function rate(graph: LayerGraph, device: number, { index, length, step }: Layer): number {
+  const parts = [1, 2, 4, 8].map((parts) => Math.max(step, Math.floor(length / parts / step) * step));
+  return Math.min(
+    ...parts.map((n) => graph.seconds(device, index, 0, Math.min(n, length)) * (length / Math.min(n, length))),
+  );
+}
+
+class Relaxation {
+  private readonly program = new LinearProgram();
+  private readonly makespan = this.program.variable({ upper: Number.POSITIVE_INFINITY });
+  /** By layer, then device. */
+  private readonly shares: number[][];
+  private readonly busy: [number, Linear][][];
+  private readonly sent = new Map<number, [number, Linear][]>();
+  private readonly devices: readonly number[];
+
+  constructor(
+    private readonly graph: LayerGraph,
+    /** Seconds: keeps the numbers near 1. */
+    private readonly unit: number,
+  ) {
+    this.devices = graph.cluster.devices.map((_, i) => i);
+    this.shares = graph.layers.map(() => this.devices.map(() => this.program.variable()));
+    this.busy = this.devices.map(() => []);
+  }
+
+  async solve(): Promise<Bound> {
+    const { graph, program, devices } = this;
+    for (const layer of graph.layers) {
+      const all = devices.map((device) => [1, variable(this.shares[layer.index]![device]!)] as const);
+      program.atLeast(combine(all), constant(1));
+      for (const device of devices) {
+        this.busy[device]!.push([rate(graph, device, layer) / this.unit, variable(this.shares[layer.index]![device]!)]);
+      }
+    }
+    for (const tensor of graph.tensors.keys()) this.addTensor(tensor);
+    for (const terms of [...this.busy, ...this.sent.values()]) program.atLeast(variable(this.makespan), combine(terms));
+    const solution = await program.minimise(variable(this.makespan), PATIENCE);
+    if (!solution) throw new Error('the relaxation of a plan has no solution');
+    return {
+      seconds: solution.values[this.makespan]! * this.unit,
+      shares: this.shares.map((row) => row.map((index) => solution.values[index]!)),
+    };
+  }
+
+  /** What a device reads of a tensor it has made or been sent. */
+  private addTensor(tensor: number): void {
+    const { graph, program, devices } = this;
+    const { maker, length, wanted } = graph.tensors[tensor]!;
+    const made = devices.map((device) =>
+      maker === null ? constant(device === graph.inputs ? 1 : 0) : variable(this.shares[maker]![device]!),
+    );
+    const readers = graph.layers.flatMap((layer) =>
+      layer.reads
+        .filter((read) => read.tensor === tensor)
+        .map((read) => ({ layer, ...leastRead(layer, read, length) })),
+    );
+    if (readers.length === 0 && !wanted) return;
+    for (const device of devices) {
+      const available = combine([[1, made[device]!], ...this.received(tensor, device, made)]);
+      for (const { layer, slope, offset } of readers) {
+        const share = variable(this.shares[layer.index]![device]!);
+        program.atLeast(
+          available,
+          combine([
+            [slope, share],
+            [offset, constant(1)],
+          ]),
+        );
+      }
+      if (wanted && device === graph.outputs) program.atLeast(available, constant(1));
+    }
+  }
+
+  private received(tensor: number, to: number, made: readonly Linear[]): [number, Linear][] {
+    const { graph, program } = this;
+    const { unitBytes, length } = graph.tensors[tensor]!;
+    return this.devices.flatMap((from): [number, Linear][] => {
+      if (from === to || (made[from]!.terms.size === 0 && made[from]!.constant === 0)) return [];
+      const sent = variable(program.variable());
+      program.atLeast(made[from]!, sent);
+      const { queue, seconds } = graph.link(from, to);
+      const terms = this.sent.get(queue) ?? [];
+      // Bytes alone: what a message costs besides depends on how many there are.
+      terms.push([(seconds(unitBytes * length) - seconds(0)) / this.unit, sent]);
+      this.sent.set(queue, terms);
+      return [[1, sent]];
+    });
+  }
+}
+
+/** The lower bound of the seconds of one inference, over all layouts of a graph. */
+export function boundOf(graph: LayerGraph): Promise<Bound> {
+  const whole = graph.layers.reduce((sum, { index, length }) => sum + graph.seconds(graph.inputs, index, 0, length), 0);
+  return new Relaxation(graph, whole || 1).solve();
+}
