@@ -61,7 +61,7 @@ class Relaxation {
     this.busy = this.devices.map(() => []);
   }
 
-  async solve(): Promise<Bound> {
+  solve(): Bound {
     const { graph, program, devices } = this;
     for (const layer of graph.layers) {
       const all = devices.map((device) => [1, variable(this.shares[layer.index]![device]!)] as const);
@@ -72,7 +72,7 @@ class Relaxation {
     }
     for (const tensor of graph.tensors.keys()) this.addTensor(tensor);
     for (const terms of [...this.busy, ...this.sent.values()]) program.atLeast(variable(this.makespan), combine(terms));
-    const solution = await program.minimise(variable(this.makespan), PATIENCE);
+    const solution = program.minimise(variable(this.makespan), PATIENCE);
     if (!solution) throw new Error('the relaxation of a plan has no solution');
     return {
       seconds: solution.values[this.makespan]! * this.unit,
@@ -126,8 +126,8 @@ class Relaxation {
   }
 }
 
-/** The lower bound of the seconds of one inference, over all layouts of a graph. */
-export function boundOf(graph: LayerGraph): Promise<Bound> {
+/** The lower bound of the seconds of one inference, over all layouts of a graph. `loadSolver` comes first. */
+export function boundOf(graph: LayerGraph): Bound {
   const whole = graph.layers.reduce((sum, { index, length }) => sum + graph.seconds(graph.inputs, index, 0, length), 0);
   return new Relaxation(graph, whole || 1).solve();
 }
