@@ -40,6 +40,13 @@ interface Held {
   readonly task: number | null;
 }
 
+/** What a device made of a tensor: adjoining pieces, and the span they are together. */
+interface Made {
+  begin: number;
+  end: number;
+  readonly pieces: Held[];
+}
+
 /** Turns a layout into tasks on devices and links. */
 class LayoutTasks {
   readonly tasks: TaskGraph;
@@ -50,7 +57,7 @@ class LayoutTasks {
   readonly weightBytes: number[];
   private readonly devices: number;
   /** By tensor, then device. What a device made itself, and what it received. */
-  private readonly made: Held[][][];
+  private readonly made: Made[][];
   private readonly received: Held[][][];
   private readonly borders = new Set<number>();
 
@@ -65,15 +72,14 @@ class LayoutTasks {
       ...cluster.devices.map(() => 'priority' as const),
       ...Array.from({ length: links }, () => 'fifo' as const),
     ]);
-    const perDevice = () => cluster.devices.map((): Held[] => []);
-    this.made = tensors.map(perDevice);
-    this.received = tensors.map(perDevice);
+    this.made = tensors.map(() => cluster.devices.map((): Made => ({ begin: 0, end: 0, pieces: [] })));
+    this.received = tensors.map(() => cluster.devices.map((): Held[] => []));
     this.busy = cluster.devices.map(() => 0);
     this.sending = cluster.devices.map(() => 0);
     this.receiving = cluster.devices.map(() => 0);
     this.weightBytes = cluster.devices.map(() => 0);
     for (const [i, { maker, length }] of tensors.entries()) {
-      if (maker === null) this.made[i]![graph.inputs]!.push({ begin: 0, end: length, task: null });
+      if (maker === null) this.make(i, graph.inputs, { begin: 0, end: length, task: null });
     }
   }
 
@@ -97,9 +103,16 @@ class LayoutTasks {
     const task = this.tasks.add(device, seconds, wave * this.graph.layers.length + index);
     this.busy[device]! += seconds;
     for (const read of layer.reads) this.read(task, layer.length, layer.step, read, piece);
-    for (const tensor of layer.makes) this.made[tensor]![device]!.push({ begin, end, task });
+    for (const tensor of layer.makes) this.make(tensor, device, { begin, end, task });
     const share = layer.sharesWeights ? (end - begin) / layer.length : wave === 0 ? 1 : 0;
     this.weightBytes[device]! += layer.weightBytes * share;
+  }
+
+  private make(tensor: number, device: number, held: Held): void {
+    const made = this.made[tensor]![device]!;
+    made.begin = made.pieces.length === 0 ? held.begin : Math.min(made.begin, held.begin);
+    made.end = Math.max(made.end, held.end);
+    made.pieces.push(held);
   }
 
   private read(task: number, length: number, step: number, read: LayerRead, { device, begin, end }: Piece): void {
@@ -119,9 +132,9 @@ class LayoutTasks {
     share: number,
   ): void {
     const own = this.made[tensor]![device]!;
-    this.wait(task, own, begin, end);
-    let missing = subtract([[begin, end]], own);
-    if (missing.length === 0) return;
+    this.wait(task, own.pieces, begin, end);
+    if (own.begin <= begin && end <= own.end) return;
+    let missing = subtract([[begin, end]], [own]);
     const received = this.received[tensor]![device]!;
     // What was received as a share is not there for others.
     if (share === 1) {
@@ -130,7 +143,7 @@ class LayoutTasks {
     }
     for (let from = 0; from < this.devices && missing.length > 0; from++) {
       if (from === device) continue;
-      for (const held of this.made[tensor]![from]!) {
+      for (const held of this.made[tensor]![from]!.pieces) {
         for (const [low, high] of missing) {
           const [first, last] = [Math.max(low, held.begin), Math.min(high, held.end)];
           if (first < last) this.send(task, tensor, from, device, { begin: first, end: last, task: held.task }, share);

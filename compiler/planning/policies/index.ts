@@ -3,6 +3,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program } from '../../ir/program.ts';
 import type { Plan } from '../plan.ts';
 import { cut } from './cut.ts';
+import { hybrid } from './hybrid.ts';
 import { local } from './local.ts';
 import { offload } from './offload.ts';
 import { pipeline } from './pipeline.ts';
@@ -10,7 +11,7 @@ import { type Policy, policyError } from './policy.ts';
 import { spatial } from './spatial.ts';
 import { whole } from './whole.ts';
 
-export const policies: readonly Policy[] = [whole, local, offload, cut, pipeline, spatial];
+export const policies: readonly Policy[] = [whole, local, offload, cut, pipeline, spatial, hybrid];
 
 /** `whole:DEVICE` … as help texts show it. */
 export function policyUsage({ name, argument, optional }: Policy): string {
