@@ -85,7 +85,10 @@ export const addCompile = (program: Command): void => {
     .requiredOption('-c, --cluster <file>', 'cluster file (YAML or JSON)')
     .requiredOption('-o, --output <folder>', 'build folder; replaced if it is an earlier build')
     .addOption(new Option('--plan <file>', 'plan file (JSON)').conflicts('policy'))
-    .option('--policy <policy>', `make the plan: ${policies.map(policyUsage).join(', ')} (default: spatial)`)
+    .option(
+      '--policy <policy>',
+      `make the plan: ${policies.map(policyUsage).join(', ')}, auto: the best of them (default: spatial)`,
+    )
     .addOption(repeatable('--pass <file>', 'run a pass of yours after the stage it names'))
     .option('--dump <folder>', 'write the program of every stage there')
     .addOption(dimOption())

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCluster } from '../../compiler/cluster/cluster.ts';
-import { lower } from '../../compiler/compile.ts';
+import { lower } from '../../compiler/lower.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
 import { Builder } from '../../fixtures/zoo/builder.ts';

@@ -6,7 +6,7 @@ import { writeBundle } from '../../codegen/write-bundle.ts';
 import { reference } from '../../compiler/cli/reference.ts';
 import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compare } from '../../compiler/compare.ts';
-import { lower } from '../../compiler/compile.ts';
+import { lower } from '../../compiler/lower.ts';
 import { type Program, valueKey, writes } from '../../compiler/ir/program.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { cutsOf } from '../../compiler/planning/cuts.ts';

@@ -1,6 +1,9 @@
 /** Kernel-level: any share of any operator on any device, halos sent or computed again, bands that overlap with transfers. */
+import type { Cluster } from '../../cluster/cluster.ts';
+import type { Program } from '../../ir/program.ts';
 import { costsOf } from '../costs/costs.ts';
 import type { Orientation } from '../layout/axis.ts';
+import { boundOf } from '../layout/bound.ts';
 import { type LayerGraph, layerGraphOf } from '../layout/layers.ts';
 import { planOf } from '../layout/layout.ts';
 import { type Found, Search } from '../layout/search.ts';
@@ -21,13 +24,20 @@ export function bestLayout(graphs: readonly LayerGraph[]): { graph: LayerGraph; 
   return { graph, found: search.best! };
 }
 
+const graphsOf = (program: Program<'imported'>, cluster: Cluster): LayerGraph[] => {
+  const costs = costsOf(program, cluster);
+  return ORIENTATIONS.map((orientation) => layerGraphOf(program, cluster, costs, { orientation }));
+};
+
+/** Seconds that no layout is below, whichever axis it cuts. `loadSolver` comes first. */
+export const lowerBound = (program: Program<'imported'>, cluster: Cluster): number =>
+  Math.min(...graphsOf(program, cluster).map((graph) => boundOf(graph).seconds));
+
 export const hybrid: Policy = {
   name: 'hybrid',
   summary: 'any share of any operator on any device, in bands that overlap with transfers; searched for least latency',
   plan(program, cluster) {
-    const costs = costsOf(program, cluster);
-    const graphs = ORIENTATIONS.map((orientation) => layerGraphOf(program, cluster, costs, { orientation }));
-    const { graph, found } = bestLayout(graphs);
+    const { graph, found } = bestLayout(graphsOf(program, cluster));
     return planOf(graph, found.layout);
   },
 };

@@ -1,0 +1,78 @@
+/** What a schedule comes to, in the figures by which plans are compared. */
+import { type Cluster, linkBetween } from '../cluster/cluster.ts';
+import { occupiedSeconds, queueOf, transferJoules } from '../cluster/transfer.ts';
+import type { Schedule } from './schedule.ts';
+
+export interface Summary {
+  /** Of one inference. */
+  readonly seconds: number;
+  /** Inferences a second with several in flight: no device or link can do more. */
+  readonly throughput: number;
+  /** Of one inference, all devices and links; null where a device's power is not known. */
+  readonly joules: number | null;
+  /** That cross links. */
+  readonly bytes: number;
+  /** Of the device that needs most. */
+  readonly peakBytes: number;
+  /** Of the transfers' time, the share during which their receivers compute. */
+  readonly hidden: number;
+  /** What keeps one inference from being faster: a device or a link, and the share of the time it is busy. */
+  readonly busiest: { readonly name: string; readonly share: number };
+}
+
+/** Seconds that each device computes. */
+const computing = ({ devices }: Schedule): Map<string, number> =>
+  new Map(
+    devices.map(({ device, steps, times }) => {
+      const seconds = times.map(({ start, end }, i) => (steps[i]!.kind === 'segment' ? end - start : 0));
+      return [device, seconds.reduce((sum, one) => sum + one, 0)];
+    }),
+  );
+
+/** Seconds that each queue of each link is busy. */
+function transferring(cluster: Cluster, { channels }: Schedule): Map<string, number> {
+  const queues = new Map<string, number>();
+  for (const { from, to, bytes } of channels) {
+    const link = linkBetween(cluster, from, to)!;
+    const queue = `link ${queueOf(link, from)}`;
+    queues.set(queue, (queues.get(queue) ?? 0) + occupiedSeconds(link, bytes));
+  }
+  return queues;
+}
+
+/** Devices idle for the whole inference; what they compute, send and receive comes on top. */
+function joulesOf(cluster: Cluster, schedule: Schedule): number | null {
+  const busy = computing(schedule);
+  let joules = 0;
+  for (const { name, power } of cluster.devices) {
+    if (!power) return null;
+    joules += power.idle * schedule.makespan + (power.compute - power.idle) * (busy.get(name) ?? 0);
+  }
+  for (const { from, to, bytes } of schedule.channels) {
+    const link = linkBetween(cluster, from, to)!;
+    const seconds = occupiedSeconds(link, bytes);
+    for (const { name, power } of cluster.devices) {
+      if (name === from) joules += (power!.send - power!.idle) * seconds;
+      if (name === to) joules += (power!.receive - power!.idle) * seconds;
+    }
+    joules += transferJoules(link, bytes);
+  }
+  return joules;
+}
+
+export function summarise(cluster: Cluster, schedule: Schedule): Summary {
+  const { makespan, channels, devices } = schedule;
+  const busy = [...computing(schedule), ...transferring(cluster, schedule)].sort(([, a], [, b]) => b - a);
+  const [name, most] = busy[0] ?? ['', 0];
+  const times = channels.map(({ transfer, hidden }) => ({ seconds: transfer.end - transfer.start, hidden }));
+  const total = times.reduce((sum, { seconds }) => sum + seconds, 0);
+  return {
+    seconds: makespan,
+    throughput: most > 0 ? 1 / most : Number.POSITIVE_INFINITY,
+    joules: joulesOf(cluster, schedule),
+    bytes: channels.reduce((sum, { bytes }) => sum + bytes, 0),
+    peakBytes: Math.max(0, ...devices.map(({ peakBytes }) => peakBytes)),
+    hidden: total > 0 ? times.reduce((sum, { seconds, hidden }) => sum + seconds * hidden, 0) / total : 1,
+    busiest: { name, share: makespan > 0 ? most / makespan : 0 },
+  };
+}
