@@ -10,6 +10,7 @@ export { memoryTransport } from './memory-transport.ts';
 export { onnxruntime } from './modules.ts';
 export { decodeNpy, encodeNpy, readNpy, writeNpy } from './npy.ts';
 export { type DeviceOptions, openDevice } from './open-device.ts';
+export { writeOutputs } from './outputs.ts';
 export type { DataOf, Device, NamedTensors, Program, Tensor } from './program.ts';
 export { randomTensor } from './random.ts';
 export { readBundleManifest, readDeviceManifest } from './read-manifest.ts';

@@ -1,6 +1,4 @@
 /** What a bundle's main.js calls: one device from the command line. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { OpenDevice } from './device.ts';
 import { driven } from './driven.ts';
 import { ShardonnxError } from './error.ts';
@@ -8,8 +6,9 @@ import { notInputDevice } from './failures.ts';
 import { type Flags, help, parseFlags } from './flags.ts';
 import { checkInputs, checkNames } from './inputs.ts';
 import type { DeviceManifest } from './manifest.ts';
-import { readNpy, writeNpy } from './npy.ts';
+import { readNpy } from './npy.ts';
 import { openDevice } from './open-device.ts';
+import { writeOutputs } from './outputs.ts';
 import type { NamedTensors, Program, Tensor } from './program.ts';
 import { randomTensor } from './random.ts';
 import { readDeviceManifest } from './read-manifest.ts';
@@ -107,13 +106,6 @@ async function loadInputs(manifest: DeviceManifest, { inputs }: Flags): Promise<
   }
   checkInputs(specs, tensors);
   return tensors;
-}
-
-async function writeOutputs(directory: string, outputs: NamedTensors): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  for (const [name, tensor] of Object.entries(outputs)) {
-    await writeNpy(join(directory, `${name.replaceAll(/[^\w.-]/g, '_')}.npy`), tensor);
-  }
 }
 
 /** The first signal stops in good order, the second at once. */

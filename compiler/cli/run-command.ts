@@ -1,8 +1,6 @@
 /** `shardonnx run`: a whole build on this machine, one process a device. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { openBundle, type Tensor, writeNpy } from '../../runtime/index.ts';
+import { type NamedTensors, openBundle, writeOutputs } from '../../runtime/index.ts';
 import { formatBytes } from '../cluster/units.ts';
 import { inputOption, positive, positiveInteger, transportOption } from './flags.ts';
 import { readInputs } from './inputs.ts';
@@ -28,7 +26,7 @@ async function measure(build: string, options: Options) {
   try {
     const inputs = await readInputs(bundle.inputs, options.input);
     const times: number[] = [];
-    let outputs: Readonly<Record<string, Tensor>> = {};
+    let outputs: NamedTensors = {};
     for (let i = 0; i < options.repeat; i++) {
       const outcome = await bundle.infer(inputs);
       outputs = outcome.outputs;
@@ -44,12 +42,7 @@ async function measure(build: string, options: Options) {
 
 async function run(build: string, options: Options): Promise<void> {
   const { inputs, outputs, times, stats } = await measure(build, options);
-  if (options.output) {
-    await mkdir(options.output, { recursive: true });
-    for (const [name, tensor] of Object.entries(outputs)) {
-      await writeNpy(join(options.output, `${name.replace(/[^\w.-]+/g, '_')}.npy`), tensor);
-    }
-  }
+  if (options.output) await writeOutputs(options.output, outputs);
   const verified = options.verify ? await compareWithReference(options.verify, inputs, outputs) : [];
   const ok = verified.every((output) => output.ok);
   if (!ok) process.exitCode = 1;

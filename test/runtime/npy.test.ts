@@ -1,11 +1,15 @@
 /** .npy files and made-up tensors. */
 import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bytesPerElement, dtypes } from '../../runtime/dtype.ts';
 import { ShardonnxError } from '../../runtime/error.ts';
 import { decodeNpy, encodeNpy, readNpy } from '../../runtime/npy.ts';
+import { fileNames, writeOutputs } from '../../runtime/outputs.ts';
 import { randomTensor } from '../../runtime/random.ts';
 import { elements, mismatch, tensorOver } from '../../runtime/tensor.ts';
 import { errorOf } from '../support/error.ts';
@@ -82,6 +86,26 @@ test('random bytes never crash', () => {
 test('a file that is missing is told', async () => {
   const error = await errorOf('npy-invalid', () => readNpy('/nowhere/x.npy'));
   assert.is(error.message, '/nowhere/x.npy does not exist');
+});
+
+test('outputs go to files of their names, each to one of its own', async () => {
+  assert.equal(fileNames(['y', 'a/b', 'a:b', 'A b', 'a_b_2', '../y']), [
+    'y.npy',
+    'a_b.npy',
+    'a_b_2.npy',
+    'A_b_3.npy',
+    'a_b_2_2.npy',
+    '.._y.npy',
+  ]);
+  const folder = await mkdtemp(join(tmpdir(), 'shardonnx-runtime-'));
+  try {
+    const tensor = (n: number) => ({ type: 'float32' as const, dims: [1], data: Float32Array.of(n) });
+    await writeOutputs(join(folder, 'new'), { 'a/b': tensor(1), 'a:b': tensor(2) });
+    const read = async (name: string) => [...(await readNpy(join(folder, 'new', name))).data];
+    assert.equal([await read('a_b.npy'), await read('a_b_2.npy')], [[1], [2]]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('numpy reads what is written, where numpy is installed', () => {
