@@ -13,7 +13,16 @@
 import { listAt } from '../compiler/ir/lists.ts';
 import type { Operator, Program, Value } from '../compiler/ir/program.ts';
 import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
-import { contains, count, equalRegions, intersect, isEmpty, type Region, subtract, subtractAll } from '../compiler/ir/region.ts';
+import {
+  contains,
+  count,
+  equalRegions,
+  intersect,
+  isEmpty,
+  type Region,
+  subtract,
+  subtractAll,
+} from '../compiler/ir/region.ts';
 import type { Pass } from '../compiler/pass.ts';
 
 interface Piece {
