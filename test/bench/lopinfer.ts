@@ -7,13 +7,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CompileError } from '../../compiler/error.ts';
-import { baselines, type Method } from './lopinfer/methods.ts';
+import { loadSolver } from '../../compiler/planning/placement/linear-program.ts';
+import { baselines, type Method, oursOf } from './lopinfer/methods.ts';
+import { ours } from './lopinfer/ours.ts';
 import { checkTable, linkTable, rowTable, summaryTable } from './lopinfer/print.ts';
 import { evaluate, type Replay, type Row, readReplay } from './lopinfer/replay.ts';
 import { promises, summarise } from './lopinfer/summary.ts';
 
 const evidence = fileURLToPath(new URL('../../../shared/evidence/lopinfer', import.meta.url));
-const methods: readonly Method[] = baselines;
+const methods: readonly Method[] = [...baselines, ...oursOf(ours())];
 
 const { values } = parseArgs({
   options: {
@@ -79,6 +81,7 @@ function print(done: readonly Done[]): void {
 }
 
 async function main(): Promise<void> {
+  await loadSolver();
   const goodput = goodputFlag();
   const done: Done[] = [];
   for (const operators of logs()) {

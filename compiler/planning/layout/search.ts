@@ -11,6 +11,7 @@ import { type Beyond, type LayerSketch, type Sketch, Sketcher } from './sketch.t
 export type Objective = (prediction: Prediction) => number;
 
 export interface Found {
+  readonly sketch: Sketch;
   readonly layout: Layout;
   readonly prediction: Prediction;
   readonly value: number;
@@ -64,6 +65,8 @@ export class Search {
     private readonly graph: LayerGraph,
     private readonly objective: Objective = ({ seconds }) => seconds,
     seed = 1,
+    /** More starting points: what was best for a similar cluster. */
+    private readonly hints: readonly Sketch[] = [],
   ) {
     this.sketcher = new Sketcher(graph);
     this.devices = graph.cluster.devices.length;
@@ -102,13 +105,14 @@ export class Search {
     const layout = this.sketcher.layout(sketch);
     const prediction = predict(this.graph, layout);
     const value = this.objective(prediction);
-    if (!this.best || value < this.best.value) this.best = { layout, prediction, value };
+    if (!this.best || value < this.best.value) this.best = { sketch, layout, prediction, value };
     return value;
   }
 
   private *startingPoints(): Generator<Sketch> {
     const one = (device: number) => Array.from({ length: this.devices }, (_, i) => (i === device ? 1 : 0));
     const all = Array.from({ length: this.devices }, (_, i) => i);
+    yield* this.hints;
     for (const device of all) yield this.uniform(one(device), 'halo', 1, true);
     const pairs = all.flatMap((a) => all.filter((b) => b !== a).map((b) => [a, b] as const));
     for (const bands of BANDS) {
