@@ -17,9 +17,10 @@ export interface Found {
   readonly value: number;
 }
 
-/** Layers at which starting points change over, at most. */
-const CHANGEOVERS = 24;
+/** Layers at which starting points change over: fewer for long programs, where each point takes longer to judge. */
+const changeoversFor = (layers: number): number => Math.min(layers, 24, Math.max(8, Math.round(1500 / layers)));
 const SHARES = [0.15, 0.3, 0.5, 0.7, 0.85];
+const FINE_SHARES = [0.3, 0.45, 0.6, 0.7, 0.8, 0.9];
 const BANDS = [1, 8];
 /** Starting points that are improved in turn. */
 const CLIMBERS = 6;
@@ -132,12 +133,31 @@ export class Search {
         }
       }
     }
+    if (this.devices === 2) for (const device of all) yield* this.inThreePhases(one(device));
+  }
+
+  /** Halos computed again where they weigh much, sent where they weigh little, and the rest on one device. */
+  private *inThreePhases(rest: readonly number[]): Generator<Sketch> {
+    const changeovers = this.changeovers().filter((_, i) => i % 3 === 2);
+    for (const sent of changeovers) {
+      for (const whole of changeovers.filter((at) => at > sent)) {
+        for (const share of FINE_SHARES) {
+          const borders = bordersOf([share, 1 - share]);
+          const late: LayerSketch = { borders: bordersOf(rest), beyond: 'halo', bands: 8 };
+          const layers = this.graph.layers.map(({ index }): LayerSketch => {
+            if (index >= whole) return late;
+            return { borders, beyond: index < sent ? 'again' : 'sent', bands: 8 };
+          });
+          yield { layers, downwards: true };
+        }
+      }
+    }
   }
 
   /** Positions spread over the layers; the last: never. */
   private changeovers(): number[] {
     const { length } = this.graph.layers;
-    const count = Math.min(CHANGEOVERS, length);
+    const count = changeoversFor(length);
     return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * length) / count));
   }
 
