@@ -56,25 +56,26 @@ export function paretoFront(graph: CostGraph, options: ParetoOptions = {}): Pare
   const { most = 50_000, seed = 1 } = options;
   const space = { operators: graph.operators.length, devices: graph.devices.length, platforms, stages };
   const values = (cost: PlacementCost) => objectives.flatMap((name) => OBJECTIVES[name](cost));
-  const pointOf = (cuts: Cuts): ParetoPoint => {
-    const placement = placementOf(cuts, space.operators);
-    return { cuts, placement, cost: costOf(graph, placement) };
-  };
+  const judged = (cuts: Cuts) => ({ cuts, cost: costOf(graph, placementOf(cuts, space.operators)) });
+  const pointOf = (one: ReturnType<typeof judged>): ParetoPoint => ({
+    ...one,
+    placement: placementOf(one.cuts, space.operators),
+  });
   const size = sizeOf(space);
   if (size <= most) {
-    const fitting = [...everyCut(space)].map(pointOf).filter(({ cost }) => excessOf(graph, cost) === 0);
-    return { points: nonDominated(fitting, ({ cost }) => values(cost)), exact: true, size };
+    const fitting = [...everyCut(space)].map(judged).filter(({ cost }) => excessOf(graph, cost) === 0);
+    return { points: nonDominated(fitting, ({ cost }) => values(cost)).map(pointOf), exact: true, size };
   }
   const random = generator(seed);
   const judge = (cuts: Cuts) => {
-    const { cost } = pointOf(cuts);
+    const { cost } = judged(cuts);
     return { objectives: values(cost), excess: excessOf(graph, cost) };
   };
   const { create, cross, mutate } = new CutBreeder(space, random);
   const population = Math.min(200, Math.ceil(Math.sqrt(most)));
   const effort = { population, generations: Math.floor(most / population) - 1, random };
   const found = nsga2({ create, cross, mutate, judge, key: JSON.stringify }, effort, wholes(space));
-  return { points: found.map(pointOf), exact: false, size };
+  return { points: found.map(judged).map(pointOf), exact: false, size };
 }
 
 /** Everything on one device. */
