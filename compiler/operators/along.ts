@@ -50,6 +50,7 @@ const topK: Rule = (node) => {
     inputs: [letters, ...(node.inputs[1] ? ['*'] : [])],
     outputs: node.outputs.map((output) => (output ? best : null)),
     whole: { ...wholeAt(letters, [axis], reason), ...wholeAt(best, [axis], reason) },
+    operations: node.inputs[0]!.shape.reduce((all, size) => all * size, 1),
   });
 };
 

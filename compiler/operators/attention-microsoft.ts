@@ -69,6 +69,7 @@ const multiHead =
         ...(node.inputs[roles.bias] ? { h: PACKED } : {}),
         ...(fixed ? { q: fixed } : {}),
       },
+      few: 'mpdc',
       steps: { h: size },
       windows: {
         b: unlessOne(node, { [roles.addend]: 0 }),
@@ -102,6 +103,7 @@ const projected =
         c: COUNTED,
         ...(mask.spansBatch ? { b: COUNTED } : {}),
       },
+      few: 'ohmpdc',
       windows: { b: unlessOne(node, roles.addend === undefined ? {} : { [roles.addend]: 0 }) },
     });
   };
@@ -132,6 +134,7 @@ const groupQuery: Rule = (node) => {
       o: PACKED,
       ...(packed ? { h: PACKED } : scales ? { h: 'one scale an element of all key heads' } : {}),
     },
+    few: 'mpo',
     steps: { h: perGroup },
     windows: {
       b: unlessOne(node, { 10: 0 }),
@@ -177,6 +180,7 @@ const linearAttention: Rule = (node) => {
       w: 'the states after the last tokens',
       ...(grouped ? wholeAt('hgi', [0, 1, 2], 'queries and keys have different numbers of heads') : {}),
     },
+    few: 'wgiv',
     steps: { h: size },
     windows: { h: byHead },
     makes: { h: ([begin, end], i): Span => (i === 0 ? [begin, end] : [begin / size, end / size]) },

@@ -65,6 +65,18 @@ function unitsOf(node: Node, heads: Heads): { inputs: Record<number, number>; ou
   };
 }
 
+/** Scores of every query and key, past ones included, then the sum of the values. */
+function operationsOf(node: Node, heads: Heads): number {
+  const [query, key, value, , past] = node.inputs.map((input) => input?.shape ?? []);
+  const flat = query!.length === 3;
+  const elements = query!.reduce((all, size) => all * size, 1);
+  const keys = key!.at(-2)! + (past?.at(-2) ?? 0);
+  const [ofKey, ofValue] = flat
+    ? [key!.at(-1)! / heads.key, value!.at(-1)! / heads.key]
+    : [key!.at(-1)!, value!.at(-1)!];
+  return elements * keys * (1 + ofValue / ofKey);
+}
+
 /**
  * Q: [b,h,q,d], K: [b,h,k,d], V: [b,h,k,v], mask: [q,m], [h,q,m] or [b,h,q,m], past key and value: [b,h,p,d], [b,h,p,v],
  * lengths of unpadded keys: [b]. Y: [b,h,q,v], present key and value: [b,h,t,d], [b,h,t,v], scores: [b,h,q,t].
@@ -92,6 +104,7 @@ const attention: Rule = (node) => {
       ...(fixed ? { q: fixed } : {}),
     },
     steps: { h: perGroup },
+    operations: operationsOf(node, heads),
     windows: { h: (span, i) => (units.inputs[i] === 0 ? [0, 1] : inputHeads(span, i)) },
     makes: { h: (span, i) => (i === 0 ? span : outputHeads(span, i)) },
     adjust: (tile, spans) => ({

@@ -133,6 +133,8 @@ const convTranspose: Rule = (node) => {
     },
     ...(steps ? { steps } : {}),
     ...(group === 1 ? { combine: 'sum' } : {}),
+    // Every input element meets the kernels of its group's output channels.
+    operations: [...node.inputs[0]!.shape, ...node.inputs[1]!.shape.slice(1)].reduce((all, size) => all * size, 1),
     adjust: (tile, spans): Tile => {
       const tiles = spreads.map((spread, i) => spreadTile(spread, spans[h[i]!]!));
       const groups: Attributes = steps ? { group: { kind: 'int', value: length(spans.o!) / steps.o! } } : {};

@@ -49,6 +49,7 @@ const deformable: Rule = (node) => {
       i: 'every output needs all channels of its group',
     },
     ...(sums ? { kinds: { c: 'reduce' }, combine: 'sum', sizes: { c: own } } : {}),
+    few: 'yxmk',
     ...(groups.parts > 1 || !sums ? { steps: { [channel]: own / groups.parts } } : {}),
     windows: {
       [channel]: (span, i) => (follows.includes(i) ? share(node.inputs[i]!.shape[1]!, span) : span),

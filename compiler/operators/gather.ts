@@ -31,6 +31,7 @@ const gather: Rule = (node) => {
     inputs: [before + indexed + after, inner],
     outputs: [letters],
     whole: { [indexed]: INDEXED, ...torn },
+    few: indexed,
   });
 };
 
@@ -78,6 +79,7 @@ export const gatherND: Rule = (node) => {
     inputs: [lead.slice(0, batch) + indexed.slice(0, depth) + letters.slice(lead.length), lead + indexed[depth]!],
     outputs: [letters],
     whole: { ...wholeAt(indexed, Array(depth).keys(), INDEXED), [indexed[depth]!]: 'one index has several parts' },
+    few: indexed,
   });
 };
 
@@ -102,6 +104,7 @@ export const gridSample: Rule = (node) => {
     inputs: [`nc${from}`, `n${to}p`],
     outputs: [`nc${to}`],
     whole: { ...wholeAt(from, [...from].keys(), INDEXED), p: 'one place has several coordinates' },
+    few: `${from}p`,
   });
 };
 

@@ -6,6 +6,7 @@ import { attentionOfMicrosoftFamily } from './attention-microsoft.ts';
 import { blockFamily } from './blocks.ts';
 import { columnFamily } from './columns.ts';
 import { concatFamily } from './concat.ts';
+import { isConsistent } from './consistent.ts';
 import { convFamily } from './conv.ts';
 import { convTransposeFamily } from './conv-transpose.ts';
 import { deformFamily } from './deform.ts';
@@ -133,7 +134,8 @@ export function cutOf(node: Node, domain: string): Cut | Whole {
   const reason = unfit(node);
   if (reason) return reason;
   const cut = rule(node);
-  return isWhole(cut) ? cut : withConstants(node, cut);
+  if (isWhole(cut)) return cut;
+  return isConsistent(node, cut) ? withConstants(node, cut) : whole('its shapes or attributes do not fit together');
 }
 
 export * from './rule.ts';

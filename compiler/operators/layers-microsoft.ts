@@ -44,6 +44,7 @@ const embedding: Rule = (node) => {
       w: STATISTICS,
       ...(node.outputs[1] ? { s: 'the mask’s length is counted over it' } : {}),
     },
+    few: 'apg',
     windows: { s: (span) => span },
   });
 };
@@ -59,6 +60,7 @@ const quantizedEmbedding: Rule = (node) => {
       w: STATISTICS,
       ...(node.outputs[1] ? { s: 'the mask’s length is counted over it' } : {}),
     },
+    few: 'ag',
     windows: { s: (span) => span },
   });
 };
@@ -100,6 +102,7 @@ const causalConvolution: Rule = (node) => {
       ...wholeAt('pqr', [0, 1, 2], 'every output needs the whole kernel'),
       ...wholeAt('oxyz', [0, 1, 2, 3], 'the state is what comes last'),
     },
+    few: 'oxyz',
   });
 };
 
@@ -116,6 +119,7 @@ const attendingLstm: Rule = (node) => {
       h: 'each step needs the whole state',
       ...wholeAt('mk', [0, 1], 'each step attends to the whole memory'),
     },
+    few: 'mk',
   });
 };
 

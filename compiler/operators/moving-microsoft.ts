@@ -64,6 +64,7 @@ const cropAndResize: Rule = (node) =>
       '4': 'one box',
       ...wholeAt('hw', [0, 1], 'the sizes are an input, boxes are scaled to them as a whole'),
     },
+    few: 'nyx4',
   });
 
 /** The mask of the first channels is used for all: a picture of the batch is on its own, parts of it are not. */
@@ -94,6 +95,7 @@ const dynamicConvTranspose: Rule = (node) => {
       ...wholeAt(kernel, [...kernel].keys(), 'every output needs the whole kernel'),
       ...wholeAt(spatial + from, [...spatial, ...from].keys(), 'its padding is an input'),
     },
+    few: from,
     adjust: (tile, { c }) => (c![0] > 0 ? { inputs: tile.inputs.slice(0, 3) } : tile),
   });
 };

@@ -80,6 +80,7 @@ const nBits: Rule = (node) => {
     }),
     outputs: [`${rows.slice(0, -1)}n`],
     whole: { z: 'one block', ...(reason ? { k: reason } : {}) },
+    few: 'z',
     ...(reason ? {} : { kinds: { k: 'reduce' }, combine: 'sum' }),
     steps: { k: block * perByte },
     windows: {

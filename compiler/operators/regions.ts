@@ -12,6 +12,7 @@ const boxes: Rule = (node) =>
     inputs: ['ncyx', node.inputs[2] ? 'r4' : 'r5', ...(node.inputs[2] ? ['r'] : [])],
     outputs: ['rchw'],
     whole: { ...wholeAt('nyx', [0, 1, 2], INDEXED), '4': BOX, '5': BOX, ...wholeAt('hw', [0, 1], BINS) },
+    few: 'nyx45',
   });
 
 /** One grid a matrix: the tile asks for fewer. Of the size asked for, N, C, [D,] H, W, the output has all but the channels. */

@@ -25,6 +25,7 @@ const rotary: Rule = (node) => {
   return byLetters(node, {
     inputs: [data, cache, cache, ...(positions ? ['bs'] : [])],
     outputs: [data],
+    few: 'mr',
     whole: { ...wholeAt(positions ? 'mrd' : 'rd', cos ? [0, 1, 2].slice(0, positions ? 3 : 2) : [], PAIRS) },
     steps,
     adjust: (tile, spans) => (flat ? { ...tile, attributes: headsOfTile(node, length(spans.h!), headSize) } : tile),
@@ -43,6 +44,7 @@ const rotaryOfMicrosoft: Rule = (node) => {
   return byLetters(node, {
     inputs: [data, rank === 1 ? '*' : 'pbs'.slice(3 - rank), 'mr', 'mr'],
     outputs: [data],
+    few: 'mrp',
     whole: {
       ...wholeAt('mrd', [0, 1, 2], PAIRS),
       p: 'every token has one position in each stream',

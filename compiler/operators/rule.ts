@@ -50,6 +50,8 @@ export interface Cut {
   readonly makes?: Readonly<Record<string, WindowMap>>;
   /** How partials are combined; set if any letter is `reduce`. */
   readonly combine?: Combine;
+  /** Multiply-adds of the whole operator, roughly: what it costs where nothing was measured. */
+  readonly operations: number;
   /** @param spans one for every letter; not empty */
   tile(spans: Spans): Tile;
 }
@@ -112,6 +114,10 @@ export interface LetterSpec {
   /** Extents of letters that no output has and that count in the units of one of several inputs. */
   readonly sizes?: Readonly<Record<string, number>>;
   readonly combine?: Combine;
+  /** Letters of the inputs alone of which each output element needs a few places, not all: they do not multiply the work. */
+  readonly few?: string;
+  /** Multiply-adds, where they are not the product of the first output's letters and of those that only inputs have. */
+  readonly operations?: number;
   /** Changes the tile that the letters alone give: attributes, constants, inputs that only the first partial reads. */
   readonly adjust?: (tile: LettersTile, spans: Spans) => Tile;
 }
@@ -147,6 +153,13 @@ function letterOf(spec: LetterSpec, letter: string, size: number): Letter {
   return reason === undefined ? { kind: spec.kinds?.[letter] ?? 'free', size, step } : { kind: 'whole', size, reason };
 }
 
+function operationsOf(spec: LetterSpec, letters: Readonly<Record<string, Letter>>): number {
+  const first = spec.outputs.find((text) => text !== null) ?? '';
+  const made = new Set(spec.outputs.flatMap((text) => [...(text ?? '')]));
+  const counts = (letter: string) => first.includes(letter) || !(made.has(letter) || spec.few?.includes(letter));
+  return Object.entries(letters).reduce((all, [letter, { size }]) => (counts(letter) ? all * size : all), 1);
+}
+
 /** The cut that the letters say. An input's dimension of size 1 under a longer letter is broadcast: read whole. */
 export function byLetters(node: Node, spec: LetterSpec): Cut {
   const letters = learnLetters(node, spec);
@@ -168,6 +181,7 @@ export function byLetters(node: Node, spec: LetterSpec): Cut {
     outputs: spec.outputs.map((text) => (text === null ? null : [...text])),
     ...(spec.combine ? { combine: spec.combine } : {}),
     ...(spec.makes ? { makes: spec.makes } : {}),
+    operations: spec.operations ?? operationsOf(spec, letters),
     tile(spans) {
       const tile = { inputs: spec.inputs.map((_, i) => regionRead(i, spans)) };
       return spec.adjust ? spec.adjust(tile, spans) : tile;

@@ -19,6 +19,7 @@ const scatterElements: Rule = (node) => {
     inputs: [letters, own, own],
     outputs: [letters],
     whole: { ...wholeAt(along, [0], INDEXED), ...wholeAt(letters, [axis], INDEXED) },
+    few: along,
     kinds: Object.fromEntries(shorter.map((i) => [letters[i]!, 'window' as const])),
     windows: Object.fromEntries(
       shorter.map((i) => [
@@ -50,6 +51,7 @@ const scatterND: Rule = (node) => {
       ...wholeAt(lead, [...lead].keys(), 'any update may go anywhere'),
       ...wholeAt(letters, Array(depth).keys(), INDEXED),
     },
+    few: lead,
   });
 };
 
@@ -63,6 +65,7 @@ const tensorScatter: Rule = (node) => {
     inputs: [letters, update, ...(node.inputs[2] ? [letters[0]!] : [])],
     outputs: [letters],
     whole: { ...wholeAt(letters, [axis], INDEXED), ...wholeAt(update, [axis], 'it is written at any place') },
+    few: update[axis]!,
   });
 };
 

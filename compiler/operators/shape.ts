@@ -77,6 +77,7 @@ export function viewCut(node: Node, finish: (tile: Tile, shape: readonly number[
   return {
     notation: viewNotation(groups, input, output, names),
     letters,
+    operations: product(output),
     outputs: [[...names]],
     tile: (spans) =>
       finish(

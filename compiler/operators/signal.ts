@@ -86,6 +86,7 @@ const termCounts: Rule = (node) => {
     inputs: ['nw'],
     outputs: ['nk'],
     whole: { w: 'a document’s words are counted together', k: 'its positions are the n-grams that are counted' },
+    few: 'w',
   });
 };
 

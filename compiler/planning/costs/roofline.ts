@@ -3,7 +3,7 @@ import { bytesPerElement } from '../../../runtime/dtype.ts';
 import type { Assemble, Compute, Program, Value } from '../../ir/program.ts';
 import { isKnown, reads, tensorOf, writes } from '../../ir/program.ts';
 import { count } from '../../ir/region.ts';
-import { type Cut, isWhole } from '../../operators/rule.ts';
+import { isWhole } from '../../operators/rule.ts';
 import { cutsOf } from '../cuts.ts';
 
 /** VGG-19's 39 GFLOP take 355 ms on one core of the machine in design §10. */
@@ -33,15 +33,11 @@ export function valueBytes(program: Program, value: Value): number {
 /** Fewer multiply-adds than this take less time than a message that saves them. */
 export const TINY = 100_000;
 
-/** Multiply-adds of a whole operator: the size of its iteration space. */
-export const operationsOf = ({ letters }: Cut): number =>
-  Object.values(letters).reduce((product, { size }) => product * size, 1);
-
-/** Multiply-adds of the whole operator: the size of its iteration space; its output's elements where that is not known. */
+/** Multiply-adds of the whole operator, as its rule says; its outputs' elements where it has none. */
 function operations(imported: Program<'imported'>, origin: string): number {
   const { cuts, operators } = cutsOf(imported);
   const cut = cuts.get(origin);
-  if (cut && !isWhole(cut)) return operationsOf(cut);
+  if (cut && !isWhole(cut)) return cut.operations;
   const operator = operators.get(origin);
   // A pass of the user's may add operators that the model does not have: their own traffic alone counts.
   if (!operator) return 0;

@@ -9,7 +9,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import { contains, count, hull, type Region, subtract, subtractAll } from '../../ir/region.ts';
-import { operationsOf, TINY } from '../costs/roofline.ts';
+import { TINY } from '../costs/roofline.ts';
 import { alignedSpans, outputRegion } from '../resolve.ts';
 import { estimateSeconds } from './estimate.ts';
 import { Holdings, readsOf } from './holdings.ts';
@@ -148,7 +148,7 @@ class HaloPlanner {
     const extra = from ? subtract(to, from).reduce((sum, rest) => sum + count(rest), 0) : count(to);
     if (extra === 0) return false;
     const output = outputOf(sharing);
-    const operations = operationsOf(sharing.cut!);
+    const operations = sharing.cut!.operations;
     const more = (operations * extra) / Math.max(1, count(output.region!));
     if (more > TINY && (!from || count(to) > GROWTH * count(from))) return false;
     const { dtype } = tensorOf(this.program, output.tensor);

@@ -7,7 +7,7 @@ import type { Compute, Program } from '../../ir/program.ts';
 import { tensorOf } from '../../ir/program.ts';
 import { formatRegion, type Region, type Span } from '../../ir/region.ts';
 import { type Cut, isWhole, type LetterKind, type Spans } from '../../operators/rule.ts';
-import { operationsOf, TINY } from '../costs/roofline.ts';
+import { TINY } from '../costs/roofline.ts';
 import { cutsOf } from '../cuts.ts';
 import type { Plan, PlanPart } from '../plan.ts';
 import { outputRegion, primaryLetters, wholeSpans } from '../resolve.ts';
@@ -106,7 +106,7 @@ class SpatialPlanner {
   /** A tiny operator on one number a channel, between layers that share rows (squeeze and excite): all devices need all of it. */
   private isGate(operator: Compute, cut: Cut): boolean {
     const { shape } = tensorOf(this.program, operator.outputs.find((output) => output !== null)!.tensor);
-    return shape.length > 2 && shape.slice(2).every((size) => size === 1) && operationsOf(cut) < TINY;
+    return shape.length > 2 && shape.slice(2).every((size) => size === 1) && cut.operations < TINY;
   }
 
   /** On every device: done again rather than sent. */
