@@ -1,5 +1,6 @@
 /** shardonnx as a library. */
 
+export { unrollRecurrence } from '../passes/unroll-recurrence.ts';
 export { openBundle } from '../runtime/index.ts';
 export { type Cluster, loadCluster, parseCluster } from './cluster/cluster.ts';
 export { type Comparison, compare, tolerance } from './compare.ts';

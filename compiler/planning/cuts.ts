@@ -19,7 +19,10 @@ const computes = (program: Program<'imported'>): Compute[] =>
 
 function operand(program: Program, value: Value | Literal | null): Operand | null | undefined {
   if (value === null) return null;
-  if (value.kind === 'literal') return undefined;
+  if (value.kind === 'literal') {
+    const { dtype, shape, data } = value;
+    return { tensor: { name: '', role: 'inner', dtype, shape }, shape, constant: data };
+  }
   const tensor = tensorOf(program, value.tensor);
   if (!isKnown(tensor.shape) || tensor.dtype === null) return undefined;
   const constant = tensor.role === 'weight' ? constantOf(tensor) : tensor.shape.includes(0) ? [] : undefined;

@@ -1,29 +1,44 @@
 /** One operator on one part of its iteration space: the operator that computes just that. */
 import type { Compute, Literal, Program, Value } from '../ir/program.ts';
 import { tensorOf, wholeValue } from '../ir/program.ts';
+import { length, lengths, type Region, type Span } from '../ir/region.ts';
 import { type Cut, isWholeSpan, type Tile } from '../operators/rule.ts';
 import { outputRegion, type ResolvedPart } from './resolve.ts';
 
-/** A constant or an omitted input; a region needs an input to be a region of. */
-function asLiteral(read: Tile['inputs'][number]): Literal | null {
+/** What a tile reads of an input; a constant is cut there and then. */
+function readOf(program: Program, input: Value | Literal | null | undefined, read: Tile['inputs'][number]) {
   if (read === null || 'kind' in read) return read;
-  throw new Error('a tile reads an input that its operator does not have');
+  if (!input) throw new Error('a tile reads an input that its operator does not have');
+  return input.kind === 'literal'
+    ? partOf(input, read)
+    : { ...wholeValue(tensorOf(program, input.tensor)), region: read };
+}
+
+/** Whether a tile reads all of an input; a constant in its place says the same. */
+const isAll = (program: Program, { tensor }: Value, read: Tile['inputs'][number] | undefined) =>
+  !read || 'kind' in read || read.every((span, axis) => length(span) === tensorOf(program, tensor).shape[axis]);
+
+function partOf(literal: Literal, region: Region): Literal {
+  const within = (at: number, [begin, end]: Span, axis: number) =>
+    Array.from({ length: end - begin }, (_, i) => at * literal.shape[axis]! + begin + i);
+  const places = region.reduce((all, span, axis) => all.flatMap((at) => within(at, span, axis)), [0]);
+  return { ...literal, shape: lengths(region), data: places.map((place) => literal.data[place]!) };
 }
 
 /** The operator on one part, as the plan resolved it. */
 export function tileOf(program: Program<'imported'>, operator: Compute, cut: Cut | null, part: ResolvedPart): Compute {
   const { device, spans, partial } = part;
   const whole = (value: Value) => wholeValue(tensorOf(program, value.tensor));
-  const uncut = !cut || !spans || Object.entries(spans).every(([letter, span]) => isWholeSpan(cut, letter, span));
-  if (uncut) return { ...operator, device };
+  if (!cut || !spans) return { ...operator, device };
   const tile = cut.tile(spans);
+  // A Slice needs but a part of its input also where it is not cut.
+  const needsAll = operator.inputs.every(
+    (input, i) => input?.kind !== 'value' || isAll(program, input, tile.inputs[i]),
+  );
+  if (needsAll && Object.entries(spans).every(([letter, span]) => isWholeSpan(cut, letter, span)))
+    return { ...operator, device };
   // A tile may have inputs its operator leaves out: the axes of a Squeeze, which are no longer all of size 1.
-  const inputs = tile.inputs.map((read, i): Compute['inputs'][number] => {
-    const input = operator.inputs[i];
-    return read === null || 'kind' in read || input?.kind !== 'value'
-      ? asLiteral(read)
-      : { ...whole(input), region: read };
-  });
+  const inputs = tile.inputs.map((read, i) => readOf(program, operator.inputs[i], read));
   // Concat has no optional inputs: those a tile does not touch are left out, the others move up.
   const kept = operator.type === 'Concat' ? inputs.filter((input) => input !== null) : inputs;
   const outputs = operator.outputs.map((output, i) =>
