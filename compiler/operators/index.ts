@@ -135,7 +135,8 @@ export function cutOf(node: Node, domain: string): Cut | Whole {
   if (reason) return reason;
   const cut = rule(node);
   if (isWhole(cut)) return cut;
-  return isConsistent(node, cut) ? withConstants(node, cut) : whole('its shapes or attributes do not fit together');
+  const complete = withConstants(node, cut);
+  return isConsistent(node, complete) ? complete : whole('its shapes or attributes do not fit together');
 }
 
 export * from './rule.ts';
