@@ -1,4 +1,6 @@
 /** Compares tensors: equal within `rtol` of each element plus `atol` of the largest magnitude. */
+
+import { fromHalf } from '../runtime/half.ts';
 import type { Tensor } from '../runtime/program.ts';
 
 export interface Tolerance {
@@ -10,10 +12,13 @@ export interface Tolerance {
   readonly noise?: number;
 }
 export const tolerance: Tolerance = { rtol: 1e-4, atol: 1e-5 };
+/** Of models that compute in float16 (11 bits of a number) or bfloat16 (8 bits). */
+export const halfTolerance: Tolerance = { rtol: 1e-2, atol: 5e-3 };
 
 export interface Comparison {
   readonly name: string;
   readonly ok: boolean;
+  /** Infinite where shape or dtype differ, or a number stands against none. */
   readonly maxAbs: number;
   /** Largest difference relative to the expected tensor's largest magnitude. */
   readonly maxRel: number;
@@ -21,15 +26,6 @@ export interface Comparison {
   readonly diverges?: string;
   /** How far onnxruntime's own answers lie apart with and without its optimisations; only where that was needed. */
   readonly noise?: number;
-}
-
-/** Value of a float16's bits. */
-function fromHalf(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  const sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
 }
 
 const numberAt = ({ type, data }: Tensor, i: number): number =>
@@ -86,10 +82,17 @@ export function compare(
     // NaN compares false with everything: it must count as different.
     const within = difference <= rtol * Math.abs(b) + atol * scale + noise;
     if (!within && first < 0) first = i;
-    if (!(difference <= maxAbs)) maxAbs = difference;
+    maxAbs = Math.max(maxAbs, Number.isNaN(difference) ? Infinity : difference);
   }
   const maxRel = maxAbs === 0 ? 0 : maxAbs / (scale || 1);
   if (first < 0) return { name, ok: true, maxAbs, maxRel };
   const diverges = `${indexOf(first, expected.dims)}: ${numberAt(actual, first)}, ${numberAt(expected, first)} expected`;
   return { name, ok: false, maxAbs, maxRel, diverges };
 }
+
+/** For JSON, which has no infinity and would say null, which is less than any limit: the largest number instead. */
+export const comparisonData = (comparison: Comparison): Comparison => ({
+  ...comparison,
+  maxAbs: Math.min(comparison.maxAbs, Number.MAX_VALUE),
+  maxRel: Math.min(comparison.maxRel, Number.MAX_VALUE),
+});

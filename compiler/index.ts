@@ -3,7 +3,7 @@
 export { unrollRecurrence } from '../passes/unroll-recurrence.ts';
 export { openBundle } from '../runtime/index.ts';
 export { type Cluster, loadCluster, parseCluster } from './cluster/cluster.ts';
-export { type Comparison, compare, tolerance } from './compare.ts';
+export { type Comparison, compare, halfTolerance, type Tolerance, tolerance } from './compare.ts';
 export { type Compiled, type CompileOptions, compile } from './compile.ts';
 export { CompileError } from './error.ts';
 export { parseProgram } from './ir/parse.ts';

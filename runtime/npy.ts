@@ -86,7 +86,8 @@ function parseHeader(header: string, file: string): { dtype: NumericDType; dims:
   return { dtype, dims };
 }
 
-const npyInvalid = (file: string, what: string) => new ShardonnxError('npy-invalid', `${file} ${what}`);
+const npyInvalid = (file: string, what: string) =>
+  new ShardonnxError('npy-invalid', `${file} ${what}`, { hint: 'give the path of a file that numpy.save wrote' });
 
 const npyUnsupported = (file: string, what: string, hint: string) =>
   new ShardonnxError('npy-unsupported', `${file}: ${what} cannot be read or written`, { hint });

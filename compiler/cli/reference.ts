@@ -1,8 +1,9 @@
 /** What plain onnxruntime gives for a model: the answer that bundles must give too. */
 import type * as Ort from 'onnxruntime-node';
 import { onnxruntime, type Tensor } from '../../runtime/index.ts';
-import { type Comparison, compare, type Tolerance, tolerance } from '../compare.ts';
+import { type Comparison, compare, type Tolerance } from '../compare.ts';
 import { CompileError } from '../error.ts';
+import { STRAY, toleranceOf } from './tolerance.ts';
 
 type Named = Readonly<Record<string, Tensor>>;
 
@@ -34,9 +35,6 @@ export async function reference(model: string, inputs: Named, optimised = true):
   }
 }
 
-/** A split sums in another order than both of onnxruntime's own runs: it may stray from either as far as they from each other. */
-const STRAY = 2;
-
 /**
  * Every output against onnxruntime's on the whole model. Where they differ by more than the tolerance, onnxruntime is asked
  * again without its optimisations: no answer can be held to more digits than onnxruntime's own have.
@@ -45,9 +43,10 @@ export async function compareWithReference(
   model: string,
   inputs: Named,
   outputs: Named,
-  allowed: Tolerance = tolerance,
+  given: Partial<Tolerance> = {},
 ): Promise<Comparison[]> {
   const expected = await reference(model, inputs);
+  const allowed = { ...toleranceOf(model), ...given };
   const compared = Object.entries(expected).map(([name, tensor]) => compare(name, outputs[name], tensor, allowed));
   if (compared.every(({ ok, maxAbs }) => ok || !Number.isFinite(maxAbs))) return compared;
   const plain = await reference(model, inputs, false);

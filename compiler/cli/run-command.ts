@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { type NamedTensors, openBundle, writeOutputs } from '../../runtime/index.ts';
 import { formatBytes } from '../cluster/units.ts';
+import { comparisonData } from '../compare.ts';
 import { inputOption, positive, positiveInteger, transportOption } from './flags.ts';
 import { readInputs } from './inputs.ts';
 import { type OutputOptions, printResult, progress } from './output.ts';
@@ -62,7 +63,13 @@ async function run(build: string, options: Options): Promise<void> {
     ...verified.map(formatComparison),
   ].join('\n');
   const described = Object.entries(outputs).map(([name, { type, dims }]) => ({ name, dtype: type, shape: dims }));
-  const data = { ok, devices: stats, latencyMs, outputs: described, ...(options.verify ? { verified } : {}) };
+  const data = {
+    ok,
+    devices: stats,
+    latencyMs,
+    outputs: described,
+    ...(options.verify ? { verified: verified.map(comparisonData) } : {}),
+  };
   printResult(options, data, text);
 }
 

@@ -1,17 +1,16 @@
 /** `shardonnx verify`: a build's outputs against onnxruntime's on the whole model. */
 import type { Command } from 'commander';
 import { openBundle } from '../../runtime/index.ts';
-import { type Comparison, tolerance } from '../compare.ts';
+import { type Comparison, comparisonData, halfTolerance, type Tolerance, tolerance } from '../compare.ts';
 import { inputOption, positive, transportOption } from './flags.ts';
 import { readInputs } from './inputs.ts';
 import { type OutputOptions, printResult } from './output.ts';
 import { compareWithReference, formatComparison } from './reference.ts';
+import { formatTolerance, toleranceOf } from './tolerance.ts';
 
-interface Options extends OutputOptions {
+interface Options extends OutputOptions, Partial<Tolerance> {
   readonly input: readonly string[];
   readonly transport: 'memory' | 'tcp';
-  readonly rtol: number;
-  readonly atol: number;
 }
 
 /** Runs a build once. */
@@ -30,18 +29,24 @@ export async function runOnce(build: string, transport: 'memory' | 'tcp', given:
 export async function verifyBuild(
   build: string,
   model: string,
-  options: Pick<Options, 'input' | 'transport' | 'rtol' | 'atol'>,
+  { transport, input, ...allowed }: Pick<Options, 'input' | 'transport'> & Partial<Tolerance>,
 ): Promise<Comparison[]> {
-  const { inputs, outputs } = await runOnce(build, options.transport, options.input);
-  return compareWithReference(model, inputs, outputs, options);
+  const { inputs, outputs } = await runOnce(build, transport, input);
+  return compareWithReference(model, inputs, outputs, allowed);
 }
 
 async function run(build: string, model: string, options: Options): Promise<void> {
-  const outputs = await verifyBuild(build, model, options);
+  const { transport, input, rtol, atol } = options;
+  const given = { ...(rtol === undefined ? {} : { rtol }), ...(atol === undefined ? {} : { atol }) };
+  const outputs = await verifyBuild(build, model, { transport, input, ...given });
   const ok = outputs.every((output) => output.ok);
   if (!ok) process.exitCode = 1;
-  printResult(options, { ok, outputs }, outputs.map(formatComparison).join('\n'));
+  const allowed = { ...toleranceOf(model), ...given };
+  const text = [...outputs.map(formatComparison), formatTolerance(allowed)].join('\n');
+  printResult(options, { ok, outputs: outputs.map(comparisonData), tolerance: allowed }, text);
 }
+
+const or = (key: 'rtol' | 'atol'): string => `${tolerance[key]}, of float16 models ${halfTolerance[key]}`;
 
 export const addVerify = (program: Command): void => {
   program
@@ -51,8 +56,8 @@ export const addVerify = (program: Command): void => {
     .argument('<model>', 'the ONNX file it was compiled from')
     .addOption(inputOption())
     .addOption(transportOption('memory'))
-    .option('--rtol <number>', 'of each expected element', positive('--rtol'), tolerance.rtol)
-    .option('--atol <number>', "of each output's largest magnitude", positive('--atol'), tolerance.atol)
+    .option('--rtol <number>', `of each expected element (default: ${or('rtol')})`, positive('--rtol'))
+    .option('--atol <number>', `of each output's largest magnitude (default: ${or('atol')})`, positive('--atol'))
     .option('--json', 'print one JSON object')
     .action(run);
 };

@@ -68,6 +68,7 @@ test('what cannot be read is told', async () => {
   for (const [content, expected, message] of cases) {
     const error = await errorOf(expected, () => decodeNpy(content, 'x.npy'));
     assert.match(error.message, message);
+    assert.ok(error.context.hint);
   }
 });
 
@@ -86,6 +87,7 @@ test('random bytes never crash', () => {
 test('a file that is missing is told', async () => {
   const error = await errorOf('npy-invalid', () => readNpy('/nowhere/x.npy'));
   assert.is(error.message, '/nowhere/x.npy does not exist');
+  assert.match(error.context.hint!, /numpy\.save/);
 });
 
 test('outputs go to files of their names, each to one of its own', async () => {
