@@ -1,7 +1,7 @@
 /** Makes steps of each device's operators: segments as long as no transfer comes between, with what crosses their borders. */
 import type { Cluster } from '../compiler/cluster/cluster.ts';
 import type { Operator, Program, Value } from '../compiler/ir/program.ts';
-import { reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
+import { isDequantize, reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import type { Costs } from '../compiler/planning/costs/costs.ts';
 import { valueBytes } from '../compiler/planning/costs/roofline.ts';
 import { canAssemble, type Step } from '../compiler/planning/schedule.ts';
@@ -22,23 +22,29 @@ function assembledApart(program: Program<'linked'>, group: Group): Group[] {
   return groups;
 }
 
-/** A sequence, a map, a bfloat16 tensor cannot leave its session: every group that reads one makes it again. */
-function withOpaqueMakers(program: Program<'linked'>, groups: readonly Group[]): Group[] {
+/**
+ * A sequence, a map, a bfloat16 tensor cannot leave its session, and what is made of bytes had better not: every group that
+ * reads one makes it again.
+ */
+function withMakers(program: Program<'linked'>, groups: readonly Group[]): Group[] {
   const isOpaque = (value: Value) => tensorOf(program, value.tensor).dtype === null;
   const makers = new Map<string, Work>();
+  const sent = new Set(groups.flatMap((group) => ('kind' in group ? reads(group).map(valueKey) : [])));
+  const isGiven = (value: Value) => program.outputs.includes(value.tensor) || sent.has(valueKey(value));
   return groups.map((group) => {
     if ('kind' in group) return group;
     const members = new Set<Work>();
     const add = (operator: Work) => {
-      for (const value of reads(operator).filter(isOpaque)) {
+      for (const value of reads(operator)) {
         const maker = makers.get(valueKey(value));
         if (maker) add(maker);
       }
       members.add(operator);
     };
     for (const operator of group) {
-      add(operator);
-      for (const value of writes(operator).filter(isOpaque)) makers.set(valueKey(value), operator);
+      const dequantizes = isDequantize(operator);
+      for (const value of writes(operator)) if (dequantizes || isOpaque(value)) makers.set(valueKey(value), operator);
+      if (!dequantizes || writes(operator).some(isGiven)) add(operator);
     }
     return [...members];
   });
@@ -104,7 +110,7 @@ export function scheduleSteps(
         (values) => costs.border(name, bytes(values)),
       );
       const groups = ordered.flatMap((group) => assembledApart(program, group));
-      return [name, toSteps(program, name, withOpaqueMakers(program, groups))];
+      return [name, toSteps(program, name, withMakers(program, groups))];
     }),
   );
 }

@@ -6,11 +6,11 @@
  *     a: %h[:,:,0:4,:] = Conv(%x[:,:,0:5,:], %w) ; conv1
  *     b: %h[:,:,4:8,:] = Conv(%x[:,:,3:8,:], %w) ; conv1
  *
- * Operators that only weights decide are computed on every device that reads them, as far as it reads them.
+ * Operators that plans do not name are computed on every device that reads them, as far as it reads them.
  */
 import { listAt } from '../compiler/ir/lists.ts';
 import type { Compute, Operator, Program, Value } from '../compiler/ir/program.ts';
-import { isKnown, tensorOf, wholeValue } from '../compiler/ir/program.ts';
+import { isDequantize, isKnown, tensorOf, wholeValue } from '../compiler/ir/program.ts';
 import { hull, type Region, wholeRegion } from '../compiler/ir/region.ts';
 import { type Cut, isWhole } from '../compiler/operators/rule.ts';
 import type { Pass } from '../compiler/pass.ts';
@@ -33,21 +33,29 @@ class Needs {
   }
 }
 
-/** One part a device that reads a constant operator: the hull of what it reads, at legal cuts, or the whole. */
+/**
+ * What each device that reads an operator computes of it, at legal cuts, or the whole: the hull of what it reads; of
+ * DequantizeLinear exactly what each reader reads, since a slice between them would hide it from onnxruntime.
+ */
 function partsOnDemand(program: Program<'imported'>, operator: Compute, cut: Cut | null, needs: Needs): ResolvedPart[] {
   const outputs = operator.outputs.filter((output) => output !== null);
   const devices = new Set(outputs.flatMap((output) => [...needs.of(output.tensor).keys()]));
-  return [...devices].map((device): ResolvedPart => {
-    if (!cut) return { device, spans: null };
+  return [...devices].flatMap((device): ResolvedPart[] => {
+    if (!cut) return [{ device, spans: null }];
     const primary = outputs[0]!;
-    const regions = needs.of(primary.tensor).get(device) ?? [];
     const shape = tensorOf(program, primary.tensor).shape;
     const all = isKnown(shape) ? wholeRegion(shape) : [];
-    const alone = outputs.slice(1).every((output) => !needs.of(output.tensor).has(device));
-    const read = alone && regions.length > 0 ? hull(regions.map((region) => region ?? all)) : all;
-    return { device, spans: alignedSpans(cut, read) };
+    const regions = (needs.of(primary.tensor).get(device) ?? []).map((region) => region ?? all);
+    const alone = regions.length > 0 && outputs.slice(1).every((output) => !needs.of(output.tensor).has(device));
+    if (isDequantize(operator))
+      return distinct(regions.map((region) => ({ device, spans: alignedSpans(cut, region) })));
+    return [{ device, spans: alignedSpans(cut, alone ? hull(regions) : all) }];
   });
 }
+
+const distinct = <T>(parts: readonly T[]): T[] => [
+  ...new Map(parts.map((part) => [JSON.stringify(part), part])).values(),
+];
 
 export const splitOperators: Pass<'imported', 'split'> = {
   name: 'split-operators',
@@ -58,7 +66,7 @@ export const splitOperators: Pass<'imported', 'split'> = {
     const { operators, cuts } = cutsOf(program);
     const needs = new Needs();
     for (const name of program.outputs) needs.add(cluster.outputs, wholeValue(tensorOf(program, name)));
-    // Backwards, so that everything that reads a constant operator is known when it comes.
+    // Backwards, so that everything that reads an operator on demand is known when it comes.
     const split: Operator[] = [];
     for (const operator of [...operators.values()].reverse()) {
       const found = cuts.get(operator.origin)!;

@@ -6,7 +6,7 @@ import { formatName } from '../ir/text.ts';
 import { importModel } from '../onnx/import.ts';
 import { type Cut, isWhole, type Whole } from '../operators/rule.ts';
 import { valueBytes } from '../planning/costs/roofline.ts';
-import { cutsOf } from '../planning/cuts.ts';
+import { cutsOf, sourcesOf } from '../planning/cuts.ts';
 import { dimensions, dimOption } from './flags.ts';
 import { notice, type OutputOptions, printResult } from './output.ts';
 import { table } from './table.ts';
@@ -26,8 +26,10 @@ interface Row {
   readonly reduce: readonly string[];
   /** Why it runs whole. */
   readonly whole?: string;
-  /** Only weights decide it: it needs no place in a plan. */
+  /** Only weights decide it. */
   readonly constant: boolean;
+  /** Each device computes what it reads of it: it needs no place in a plan. */
+  readonly onDemand: boolean;
   /** Bytes that cross when the model is cut before it. */
   readonly cutBytes: number;
 }
@@ -44,7 +46,7 @@ const letters = (cut: Cut | Whole, kinds: readonly string[]): string[] =>
 function crossings(program: Program<'imported'>, operators: readonly Compute[]): number[] {
   const last = new Map<string, number>(program.outputs.map((name) => [name, operators.length]));
   for (const [i, operator] of operators.entries()) {
-    for (const { tensor } of reads(operator)) last.set(tensor, Math.max(i, last.get(tensor) ?? 0));
+    for (const { tensor } of sourcesOf(program, reads(operator))) last.set(tensor, Math.max(i, last.get(tensor) ?? 0));
   }
   const bytes = (name: string) => valueBytes(program, wholeValue(tensorOf(program, name)));
   const alive = new Map(program.inputs.map((name) => [name, bytes(name)]));
@@ -62,8 +64,8 @@ const typeText = (program: Program, name: string): string => {
 };
 
 export function inspect(program: Program<'imported'>): Row[] {
-  const { operators, cuts, constants } = cutsOf(program);
-  const planned = [...operators.values()].filter(({ origin }) => !constants.has(origin));
+  const { operators, cuts, constants, onDemand } = cutsOf(program);
+  const planned = [...operators.values()].filter(({ origin }) => !onDemand.has(origin));
   const crossing = new Map(crossings(program, planned).map((bytes, i) => [planned[i]!.origin, bytes]));
   return [...operators.values()].map((operator): Row => {
     const cut = cuts.get(operator.origin)!;
@@ -76,6 +78,7 @@ export function inspect(program: Program<'imported'>): Row[] {
       local: letters(cut, ['free', 'window']),
       reduce: letters(cut, ['reduce']),
       constant: constants.has(operator.origin),
+      onDemand: onDemand.has(operator.origin),
       cutBytes: crossing.get(operator.origin) ?? 0,
     };
   });
@@ -106,7 +109,7 @@ async function run(model: string, options: Options): Promise<void> {
         row.local.join(''),
         row.reduce.join(''),
         row.whole ?? row.notation ?? '',
-        row.constant ? 'constant' : formatBytes(row.cutBytes),
+        row.constant ? 'constant' : row.onDemand ? 'on demand' : formatBytes(row.cutBytes),
       ]),
     ),
   ].join('\n');

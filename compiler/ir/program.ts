@@ -174,6 +174,10 @@ export function writes(operator: Operator): readonly Value[] {
   }
 }
 
+/** Cheap, and the only operator that a device may compute again where it has it already: beside every reader. */
+export const isDequantize = (operator: Operator): boolean =>
+  operator.kind === 'compute' && operator.type === 'DequantizeLinear';
+
 /** The tensor of this name. A program never names one it does not hold: that is a bug, not bad input. */
 export function tensorOf(program: Program, name: string): Tensor {
   const tensor = program.tensors.get(name);

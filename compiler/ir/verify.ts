@@ -2,7 +2,7 @@
 import { CompileError } from '../error.ts';
 import { listAt } from './lists.ts';
 import type { Operator, Program, Value } from './program.ts';
-import { isKnown, reads, valueKey, wholeValue, writes } from './program.ts';
+import { isDequantize, isKnown, reads, valueKey, wholeValue, writes } from './program.ts';
 import { equalRegions, intersect, isEmpty, type Region, subtractAll, wholeRegion } from './region.ts';
 import { formatOperator, formatValue } from './text.ts';
 
@@ -185,7 +185,10 @@ class Verifier {
     if (role === 'weight' || (role === 'input' && operator.kind === 'compute'))
       this.fail(`writes ${role} ${value.tensor}`, operator);
     const again = (this.regions.get(value.tensor) ?? []).find(
-      (other) => other.device === device && (!value.region || this.clash(other.value, value)),
+      (other) =>
+        other.device === device &&
+        (!value.region ||
+          (isDequantize(operator) ? valueKey(other.value) === valueKey(value) : this.clash(other.value, value))),
     );
     // Assembled and received values repeat elements on purpose; computing one twice is a waste or a conflict.
     if (operator.kind === 'compute' && again) {

@@ -7,7 +7,7 @@ import { occupiedSeconds, queueOf, transferJoules, transferSeconds } from '../cl
 import { type Compute, type Program, reads, tensorOf, wholeValue, writes } from '../ir/program.ts';
 import { type Costs, costsOf } from './costs/costs.ts';
 import { valueBytes } from './costs/roofline.ts';
-import { cutsOf } from './cuts.ts';
+import { cutsOf, sourcesOf } from './cuts.ts';
 
 export interface CostedDevice {
   readonly name: string;
@@ -106,12 +106,13 @@ export function costGraphOf(
   costs: Costs = costsOf(program, cluster),
 ): CostGraph {
   const cuts = cutsOf(program);
-  const operators = [...cuts.operators.values()].filter(({ origin }) => !cuts.constants.has(origin));
+  const operators = [...cuts.operators.values()].filter(({ origin }) => !cuts.onDemand.has(origin));
   const weights = weightsOf(program, operators);
   const makers = new Map<string, number | null>(program.inputs.map((name) => [name, null]));
   const readers = new Map<string, Set<number>>();
   for (const [i, operator] of operators.entries()) {
-    for (const { tensor } of reads(operator)) readers.set(tensor, (readers.get(tensor) ?? new Set()).add(i));
+    for (const { tensor } of sourcesOf(program, reads(operator)))
+      readers.set(tensor, (readers.get(tensor) ?? new Set()).add(i));
     for (const { tensor } of writes(operator)) makers.set(tensor, i);
   }
   const index = (name: string) => cluster.devices.findIndex((device) => device.name === name);

@@ -13,6 +13,8 @@ import {
 import { constantOf } from '../onnx/weights.ts';
 import { cutOf, neverCut } from '../operators/index.ts';
 import { type Cut, isWhole, type Node, type Operand, type Whole } from '../operators/rule.ts';
+import { type OnDemand, onDemandOf } from './on-demand.ts';
+import { roundedOf, withoutSums } from './rounded.ts';
 
 const computes = (program: Program<'imported'>): Compute[] =>
   program.operators.filter((operator) => operator.kind === 'compute');
@@ -51,11 +53,11 @@ function cut(program: Program<'imported'>, operator: Compute): Cut | Whole {
   return cutOf(node, operator.domain);
 }
 
-export interface Cuts {
+export interface Cuts extends OnDemand {
   /** Imported operators in topological order, by unique name. */
   readonly operators: ReadonlyMap<string, Compute>;
   readonly cuts: ReadonlyMap<string, Cut | Whole>;
-  /** Operators that only weights decide: every device computes what it needs of them itself, plans do not name them. */
+  /** Operators that only weights decide. */
   readonly constants: ReadonlySet<string>;
 }
 
@@ -75,7 +77,8 @@ export function cutsOf(program: Program<'imported'>): Cuts {
     else for (const output of operator.outputs) if (output) varying.add(output.tensor);
   }
   const cuts = new Map([...operators.values()].map((operator) => [operator.origin, cut(program, operator)]));
-  const result = { operators, cuts, constants };
+  for (const { origin } of roundedOf(operators.values()).values()) cuts.set(origin, withoutSums(cuts.get(origin)!));
+  const result = { operators, cuts, constants, ...onDemandOf(program, operators, constants) };
   known.set(program, result);
   return result;
 }
@@ -83,3 +86,13 @@ export function cutsOf(program: Program<'imported'>): Cuts {
 /** Letters an output region can be cut along; empty for a whole operator. */
 export const isCuttable = (cut: Cut | Whole): cut is Cut =>
   !isWhole(cut) && Object.values(cut.letters).some((letter) => letter.kind !== 'whole');
+
+/** What a device must have to read these values: of what it computes on demand, what that is made of. Weights are left out. */
+export function sourcesOf(program: Program<'imported'>, values: readonly Value[]): Value[] {
+  const { sources } = cutsOf(program);
+  return values.flatMap((value): Value[] => {
+    const source = sources.get(value.tensor);
+    if (source === null || tensorOf(program, value.tensor).role === 'weight') return [];
+    return source === undefined ? [value] : sourcesOf(program, [{ ...value, tensor: source }]);
+  });
+}

@@ -241,17 +241,17 @@ function checkOpaque(program: Program<'imported'>, resolved: ReadonlyMap<string,
 
 /** @throws plan-device, plan-region, plan-reduce, plan-misses, plan-overlap, plan-operator, opaque-value */
 export function resolvePlan(program: Program<'imported'>, cluster: Cluster, plan: Plan): Map<string, ResolvedPart[]> {
-  const { operators, cuts, constants } = cutsOf(program);
+  const { operators, cuts, onDemand } = cutsOf(program);
   const devices = cluster.devices.map((device) => device.name);
   for (const name of Object.keys(plan.operators)) {
     if (!operators.has(name))
       fail('plan-operator', `${program.name} has no such operator`, name, 'shardonnx inspect lists them');
-    if (constants.has(name))
-      fail('plan-operator', 'only weights decide it: every device computes it itself', name, 'leave it out');
+    const reason = onDemand.get(name);
+    if (reason) fail('plan-operator', `${reason}: every device computes it itself`, name, 'leave it out');
   }
   const resolved = new Map<string, ResolvedPart[]>();
   for (const [name, operator] of operators) {
-    if (constants.has(name)) continue;
+    if (onDemand.has(name)) continue;
     const entry = Object.hasOwn(plan.operators, name) ? plan.operators[name] : undefined;
     if (entry === undefined)
       fail('plan-operator', 'the plan does not say where it runs', name, 'add a line for it: a device name');

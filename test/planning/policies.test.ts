@@ -23,7 +23,7 @@ const devicesOf = ({ operators }: Plan): Set<string> =>
     Object.values(operators).flatMap((parts) => (typeof parts === 'string' ? [parts] : parts.map((p) => p.device))),
   );
 const planned = (program: Program<'imported'>) =>
-  program.operators.filter(({ origin }) => !cutsOf(program).constants.has(origin));
+  program.operators.filter(({ origin }) => !cutsOf(program).onDemand.has(origin));
 
 /** Rows of the operator's output that each device gets. */
 function rows(program: Program<'imported'>, plan: Plan, name: string): Record<string, readonly [number, number]> {

@@ -52,9 +52,9 @@ function partsOf(
 export function randomPlan(program: Program<'imported'>, devices: readonly string[], seed: number): Plan {
   const random = fc.sample(fc.infiniteStream(fc.nat({ max: 2 ** 30 })), { numRuns: 1, seed })[0]!;
   const pick = (n: number): number => (random.next().value as number) % n;
-  const { operators, cuts, constants } = cutsOf(program);
+  const { operators, cuts, onDemand } = cutsOf(program);
   const entries = [...operators.values()]
-    .filter(({ origin }) => !constants.has(origin))
+    .filter(({ origin }) => !onDemand.has(origin))
     .map((operator): [string, Plan['operators'][string]] => {
       const cut = cuts.get(operator.origin)!;
       const output = operator.outputs.find((value) => value !== null)!;

@@ -1,9 +1,9 @@
 /** One operator cut along one axis: which letter that is, and what tiles read along the axis of each input. */
-import { type Compute, type Program, reads, type Tensor, tensorOf, type Value, writes } from '../../ir/program.ts';
+import { type Compute, type Program, reads, type Tensor, tensorOf } from '../../ir/program.ts';
 import { length as lengthOf, type Region, type Span } from '../../ir/region.ts';
 import { type Cut, isWhole, type Tile } from '../../operators/rule.ts';
 import { valueBytes } from '../costs/roofline.ts';
-import { cutsOf, isCuttable } from '../cuts.ts';
+import { cutsOf, isCuttable, sourcesOf } from '../cuts.ts';
 import { primaryLetters, wholeSpans } from '../resolve.ts';
 
 /** What is cut where an operator can be cut along several axes. */
@@ -49,16 +49,11 @@ export interface AxisCut {
 /** The dimension of every tensor along which it is cut, decided operator by operator; null: it is not cut. */
 export class Axes {
   private readonly axes = new Map<string, number | null>();
-  /** Made by operators that only weights decide. */
-  private readonly constant: ReadonlySet<string>;
 
   constructor(
     private readonly program: Program<'imported'>,
     private readonly orientation: Orientation,
-  ) {
-    const { operators, constants } = cutsOf(program);
-    this.constant = new Set([...constants].flatMap((name) => writes(operators.get(name)!).map(({ tensor }) => tensor)));
-  }
+  ) {}
 
   /** Elements of a tensor along its axis. */
   length(name: string): number {
@@ -96,9 +91,9 @@ export class Axes {
   /** Inputs of which half a tile reads a part along their axis, less those of which it reads all. */
   private score({ operator, half }: Candidate): number {
     return operator.inputs.reduce((sum, input, i) => {
-      const read = this.isPlanned(input) ? regionOf(half, i) : null;
-      if (!read) return sum;
-      const { tensor } = input as Value;
+      const tensor = this.source(input);
+      const read = regionOf(half, i);
+      if (tensor === null || !read) return sum;
       const axis = this.axes.get(tensor);
       const { shape } = tensorOf(this.program, tensor);
       // An input of the model is cut as its first reader likes.
@@ -108,9 +103,9 @@ export class Axes {
     }, 0);
   }
 
-  private isPlanned(input: Compute['inputs'][number]): input is Value {
-    if (input?.kind !== 'value') return false;
-    return tensorOf(this.program, input.tensor).role !== 'weight' && !this.constant.has(input.tensor);
+  /** The tensor that a device must have to read an input; null: weights are all it takes. */
+  private source(input: Compute['inputs'][number]): string | null {
+    return input?.kind === 'value' ? (sourcesOf(this.program, [input])[0]?.tensor ?? null) : null;
   }
 
   private axisCut(operator: Compute, chosen: Candidate | null): AxisCut {
@@ -118,7 +113,7 @@ export class Axes {
     const weightBytes = weights.reduce((sum, value) => sum + valueBytes(this.program, value), 0);
     const shared = { operator, weightBytes };
     if (!chosen) {
-      const all = reads(operator).filter((value) => this.isPlanned(value));
+      const all = sourcesOf(this.program, reads(operator));
       const whole = all.map(({ tensor }) => this.wholeRead(tensor, 1));
       return { ...shared, cut: null, letter: '', length: 1, step: 1, reads: whole, sharesWeights: false };
     }
@@ -131,8 +126,10 @@ export class Axes {
       return read?.some((span, d) => lengthOf(span) < (tensorOf(this.program, input.tensor).shape[d] ?? 1));
     });
     const tiles = this.tiles(cut, letter, size, step);
-    const planned = operator.inputs.flatMap((input, i) => (this.isPlanned(input) ? [{ tensor: input.tensor, i }] : []));
-    const made = planned.map(({ tensor, i }) => this.read(tensor, i, half, tiles));
+    const made = operator.inputs.flatMap((input, i) => {
+      const tensor = this.source(input);
+      return tensor === null ? [] : [this.read(tensor, i, half, tiles)];
+    });
     return { ...shared, cut, letter, length: size, step, reads: made, sharesWeights };
   }
 

@@ -95,8 +95,8 @@ class LayerBuilder {
   ) {
     this.wanted = new Set(program.outputs);
     this.axes = new Axes(program, options.orientation);
-    const { operators, constants } = cutsOf(program);
-    const planned = [...operators.values()].filter(({ origin }) => !constants.has(origin));
+    const { operators, onDemand } = cutsOf(program);
+    const planned = [...operators.values()].filter(({ origin }) => !onDemand.has(origin));
     this.cuts = planned.map((operator) => this.axes.cut(operator));
   }
 

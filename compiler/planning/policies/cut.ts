@@ -19,18 +19,13 @@ function find(operators: readonly Compute[], wanted: string): number {
 
 /** Operators in topological order, split before each of the named ones. */
 function stagesOf(program: Program<'imported'>, argument: string): Compute[][] {
-  const { operators, constants } = cutsOf(program);
-  const planned = [...operators.values()].filter(({ origin }) => !constants.has(origin));
+  const { operators, onDemand } = cutsOf(program);
+  const planned = [...operators.values()].filter(({ origin }) => !onDemand.has(origin));
   const positions = argument.split(',').map((name) => {
     const position = find(planned, name);
     if (position >= 0) return position;
-    if (constants.has(name)) {
-      throw policyError(
-        `cut:${argument}`,
-        `"${name}" is decided by weights alone`,
-        'name a node that reads the inputs',
-      );
-    }
+    const reason = onDemand.get(name);
+    if (reason) throw policyError(`cut:${argument}`, `"${name}" is no place to cut: ${reason}`, 'name another node');
     throw policyError(`cut:${argument}`, `no operator or tensor "${name}"`, '`shardonnx inspect` lists the cut points');
   });
   const borders = [0, ...positions.sort((a, b) => a - b), planned.length];

@@ -1,6 +1,7 @@
 /** How long shared operators take, roughly: the slowest device's work, and what every exchange between devices adds. */
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Compute, Program, Value } from '../../ir/program.ts';
+import { reads } from '../../ir/program.ts';
 import { type Costs, costsOf } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
 import { outputRegion } from '../resolve.ts';
@@ -8,15 +9,16 @@ import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './spatial.ts';
 
 /** One share as the operator it becomes, as far as costs go: regions in and out. */
-function tileOf(program: Program, sharing: Sharing, share: Share): Compute {
+function tileOf(program: Program<'imported'>, sharing: Sharing, share: Share): Compute {
   const { operator, cut, reduced } = sharing;
-  if (!cut || !share.spans) return operator;
+  const inputs = readsOf(program, sharing, share);
+  if (!cut || !share.spans) return { ...operator, inputs };
   const { spans } = share;
   const partial = reduced ? { partial: { combine: cut.combine!, index: 0, count: sharing.shares.length } } : {};
   const outputs = operator.outputs.map(
     (output, i) => output && { ...output, region: outputRegion(cut, i, spans), ...partial },
   );
-  return { ...operator, inputs: readsOf(program, sharing, share), outputs };
+  return { ...operator, inputs, outputs };
 }
 
 /** A tensor that must move between where it is made and where it is first read, as positions in the program. */
@@ -43,7 +45,7 @@ class Estimator {
     );
     for (const [i, { operator }] of sharings.entries()) {
       for (const output of operator.outputs) if (output) this.made.set(output.tensor, i);
-      for (const input of operator.inputs) if (input?.kind === 'value') this.lastRead.set(input.tensor, i);
+      for (const value of this.tiles[i]!.flatMap(({ tile }) => reads(tile))) this.lastRead.set(value.tensor, i);
     }
   }
 

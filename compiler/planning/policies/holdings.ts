@@ -1,37 +1,28 @@
 /** Who holds which region of each tensor while a plan is made, and what a share of an operator lacks. */
 import { bytesPerElement } from '../../../runtime/dtype.ts';
 import type { Program, Value } from '../../ir/program.ts';
-import { isKnown, tensorOf, wholeValue, writes } from '../../ir/program.ts';
+import { isKnown, reads, tensorOf, wholeValue } from '../../ir/program.ts';
 import { count, type Region, subtractAll } from '../../ir/region.ts';
-import { cutsOf } from '../cuts.ts';
+import { sourcesOf } from '../cuts.ts';
 import { outputRegion } from '../resolve.ts';
+import { tileOf } from '../tile.ts';
 import type { Share, Sharing } from './spatial.ts';
 
-/** The regions of its inputs a share reads; null where the shape is not known. Weights are left out. */
-export function readsOf(program: Program, { operator, cut }: Pick<Sharing, 'operator' | 'cut'>, share: Share): Value[] {
-  const tile = cut && share.spans ? cut.tile(share.spans) : undefined;
-  const inputs = operator.inputs.flatMap((input, i): Value[] => {
-    if (input?.kind !== 'value') return [];
-    const read = tile ? tile.inputs[i] : input.region;
-    return read === undefined || (read && 'kind' in read) || (tile && read === null)
-      ? []
-      : [{ ...input, region: read }];
-  });
-  return [...inputs, ...operator.captures].filter(({ tensor }) => tensorOf(program, tensor).role !== 'weight');
-}
+/** What a share's device must have: weights, and what it computes on demand, are left out. */
+export const readsOf = (
+  program: Program<'imported'>,
+  { operator, cut }: Pick<Sharing, 'operator' | 'cut'>,
+  share: Share,
+) => sourcesOf(program, reads(tileOf(program, operator, cut, share)));
 
 export class Holdings {
   private readonly regions = new Map<string, { device: string; region: Region }[]>();
-  /** Tensors that constant operators make. */
-  private readonly constant: ReadonlySet<string>;
 
   constructor(
     private readonly program: Program<'imported'>,
     inputDevice: string,
   ) {
     for (const name of program.inputs) this.hold(inputDevice, wholeValue(tensorOf(program, name)));
-    const { operators, constants } = cutsOf(program);
-    this.constant = new Set([...constants].flatMap((name) => writes(operators.get(name)!).map(({ tensor }) => tensor)));
   }
 
   private hold(device: string, { tensor, region }: Value): void {
@@ -51,10 +42,10 @@ export class Holdings {
     }
   }
 
-  /** Bytes of a value that a device does not hold; of a constant operator none: every device computes it. */
+  /** Bytes of a value that a device does not hold. */
   missing(device: string, { tensor, region }: Value): number {
     const { dtype, shape } = tensorOf(this.program, tensor);
-    if (!region || !dtype || !isKnown(shape) || this.constant.has(tensor)) return 0;
+    if (!region || !dtype || !isKnown(shape)) return 0;
     const held = this.regions.get(tensor) ?? [];
     const own = held.filter((holder) => holder.device === device).map((holder) => holder.region);
     const lacking = subtractAll(region, own).reduce((sum, rest) => sum + count(rest), 0);

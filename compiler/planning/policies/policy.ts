@@ -13,7 +13,7 @@ export interface Policy {
   readonly summary: string;
   /** Awaited before {@link plan}. */
   readonly prepare?: () => Promise<void>;
-  /** Parts of every operator that is not constant. @throws policy */
+  /** Parts of every operator that is not computed on demand. @throws policy */
   readonly plan: (program: Program<'imported'>, cluster: Cluster, argument: string) => Plan['operators'];
 }
 

@@ -65,9 +65,9 @@ class SpatialPlanner {
   }
 
   plan(): Sharing[] {
-    const { operators, cuts, constants } = cutsOf(this.program);
+    const { operators, cuts, onDemand } = cutsOf(this.program);
     for (const operator of operators.values()) {
-      if (constants.has(operator.origin)) continue;
+      if (onDemand.has(operator.origin)) continue;
       const found = cuts.get(operator.origin)!;
       const sharing = this.share(operator, isWhole(found) ? null : found);
       this.holdings.add(sharing);

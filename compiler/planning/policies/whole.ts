@@ -11,8 +11,8 @@ export const whole: Policy = {
     if (!names.includes(argument)) {
       throw policyError(`whole:${argument}`, `no device "${argument}"`, `devices are ${names.join(', ')}`);
     }
-    const { operators, constants } = cutsOf(program);
-    const planned = [...operators.keys()].filter((name) => !constants.has(name));
+    const { operators, onDemand } = cutsOf(program);
+    const planned = [...operators.keys()].filter((name) => !onDemand.has(name));
     return Object.fromEntries(planned.map((name) => [name, argument]));
   },
 };
