@@ -2,14 +2,10 @@
 import type { CostGraph } from '../cost-graph.ts';
 import { costOf, type Placement, type PlacementCost } from './evaluate.ts';
 import { constant } from './linear-program.ts';
-import { PlacementProgram } from './placement-program.ts';
+import { type Placed, PlacementProgram } from './placement-program.ts';
 
-export interface Placed {
-  readonly placement: Placement;
-  readonly cost: PlacementCost;
-  /** False: time was up before anything better was ruled out. */
-  readonly proven: boolean;
-}
+/** Seconds that a search may take: enough for any model on two or three devices; on eight it may end without proof. */
+export const BUDGET = 10;
 
 export interface CutOptions {
   /** Devices of the stages, each once; a stage may be empty. Default: {@link stageOrder}. */
@@ -17,7 +13,7 @@ export interface CutOptions {
   readonly objective?: 'latency' | 'energy';
   /** Most seconds of an inference. */
   readonly deadline?: number;
-  /** Seconds for the search. */
+  /** Seconds for the search. Default: {@link BUDGET}. */
   readonly budget?: number;
 }
 
@@ -27,17 +23,37 @@ export const stageOrder = ({ devices, inputs }: CostGraph): number[] => [
   ...[...devices.keys()].filter((device) => device !== inputs),
 ];
 
+/** Everything on one of the devices, if that is allowed. */
+function bestWhole(
+  graph: CostGraph,
+  order: readonly number[],
+  measure: (cost: PlacementCost) => number,
+  deadline = Number.MAX_VALUE,
+): Placement | null {
+  const wholes = order.map((device) => {
+    const placement = graph.operators.map(() => device);
+    const cost = costOf(graph, placement);
+    const allowed = cost.seconds <= deadline && cost.memory[device]! <= graph.devices[device]!.memory;
+    return { placement, value: allowed ? measure(cost) : Number.POSITIVE_INFINITY };
+  });
+  const best = wholes.reduce((least, one) => (one.value < least.value ? one : least));
+  return Number.isFinite(best.value) ? best.placement : null;
+}
+
 /** The layer cut with the least latency, or the least energy; null: none meets the deadline, fits in memory, or has the links. */
 export function bestCut(
   graph: CostGraph,
-  { order = stageOrder(graph), objective = 'latency', deadline, budget = 60 }: CutOptions = {},
+  { order = stageOrder(graph), objective = 'latency', deadline, budget = BUDGET }: CutOptions = {},
 ): Placed | null {
   const placements = new PlacementProgram(graph, order);
   placements.demandMemory();
   if (deadline !== undefined) placements.program.atLeast(constant(deadline), placements.seconds());
   const least = objective === 'latency' ? placements.seconds() : placements.joules();
-  const solution = placements.program.minimise(least, budget);
-  if (!solution) return null;
-  const placement = placements.placementOf(solution);
-  return { placement, cost: costOf(graph, placement), proven: solution.proven };
+  const known = bestWhole(
+    graph,
+    order,
+    ({ seconds, joules }) => (objective === 'latency' ? seconds : joules),
+    deadline,
+  );
+  return placements.best(least, budget, known);
 }

@@ -36,6 +36,13 @@ export interface Solution {
   readonly proven: boolean;
 }
 
+export interface SearchOptions {
+  /** When the best that was found so far will do. */
+  readonly seconds: number;
+  /** Values of some variables in a solution that is known; of the whole-number ones all. */
+  readonly start?: ReadonlyMap<number, number> | undefined;
+}
+
 interface Variable {
   readonly upper: number;
   readonly whole: boolean;
@@ -85,15 +92,13 @@ export class LinearProgram {
     });
   }
 
-  /**
-   * The least of `objective`; null: nothing meets every demand.
-   * @throws Error where time was up before anything was found, or the solver is not loaded
-   */
-  minimise(objective: Linear, seconds: number): Solution | null {
+  /** The least of `objective`; impossible: nothing meets every demand; late: time was up before anything was found. */
+  minimise(objective: Linear, { seconds, start }: SearchOptions): Solution | 'impossible' | 'late' {
     if (!solver) throw new Error('loadSolver() comes first');
     // HiGHS does not solve a program without variables.
-    if (this.variables.length === 0)
-      return this.rows.some(({ atLeast }) => atLeast > 0) ? null : { values: [], proven: true };
+    if (this.variables.length === 0) {
+      return this.rows.some(({ atLeast }) => atLeast > 0) ? 'impossible' : { values: [], proven: true };
+    }
     const { infinity, constants } = solver;
     const scale = LARGEST_COST / (largest(objective.terms.values()) || 1);
     const starts = [0];
@@ -131,14 +136,13 @@ export class LinearProgram {
         mip_abs_gap: GAP,
         presolve: 'off',
       });
+      if (start) model.setSolution({ indices: [...start.keys()], values: [...start.values()] });
       model.run();
       const status = model.getModelStatus();
       const { infeasible, optimal, unboundedOrInfeasible } = constants.modelStatus;
-      if (status === infeasible || status === unboundedOrInfeasible) return null;
+      if (status === infeasible || status === unboundedOrInfeasible) return 'impossible';
+      if (model.info.get('primal_solution_status') !== constants.solutionStatus.feasible) return 'late';
       const values = [...model.getSolution().colValue];
-      if (status !== optimal && !values.some((value) => value !== 0)) {
-        throw new Error(`HiGHS found nothing within ${seconds} s (status ${status})`);
-      }
       return { values, proven: status === optimal };
     } finally {
       model.dispose();

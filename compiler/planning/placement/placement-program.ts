@@ -1,6 +1,8 @@
 /** The placements of a graph's operators as the whole-number points of a linear program. */
+
+import { CompileError } from '../../error.ts';
 import type { CostedTensor, CostGraph, Transfer } from '../cost-graph.ts';
-import { type Placement, workingBytes } from './evaluate.ts';
+import { costOf, type Placement, type PlacementCost, workingBytes } from './evaluate.ts';
 import {
   combine,
   constant,
@@ -12,6 +14,13 @@ import {
   times,
   variable,
 } from './linear-program.ts';
+
+export interface Placed {
+  readonly placement: Placement;
+  readonly cost: PlacementCost;
+  /** False: time was up before anything better was ruled out. */
+  readonly proven: boolean;
+}
 
 interface Crossing {
   readonly tensor: CostedTensor;
@@ -34,15 +43,39 @@ export class PlacementProgram {
   /**
    * @param order devices of the stages, each once
    * @param forward operators never read what a later stage makes; otherwise stages are in no order
+   * @param longest seconds; what would keep a link busy for longer does not cross it
    */
   constructor(
     private readonly graph: CostGraph,
     private readonly order: readonly number[],
     private readonly forward = true,
+    private readonly longest = Number.MAX_VALUE,
   ) {
-    this.before = graph.operators.map(() => this.borders());
+    this.before = this.bordersOfAll();
     if (forward) this.demandOrder();
     this.crossings = graph.tensors.flatMap((tensor) => this.crossingsOf(tensor));
+  }
+
+  /** Operators that nothing may cross between have the same variables. */
+  private bordersOfAll(): Linear[][] {
+    const { operators, tensors } = this.graph;
+    const group = operators.map((_, i) => i);
+    const find = (i: number): number => (group[i] === i ? i : find(group[i]!));
+    for (const { maker, readers, bytes } of tensors) {
+      const pairs = this.order.flatMap((a) => this.order.flatMap((b) => (a === b ? [] : [[a, b] as const])));
+      if (maker === null || pairs.some(([from, to]) => this.canCross(from, to, bytes))) continue;
+      for (const reader of readers) group[find(reader)] = find(maker);
+    }
+    const borders = new Map<number, Linear[]>();
+    return operators.map((_, i) => {
+      const own = borders.get(find(i)) ?? this.borders();
+      borders.set(find(i), own);
+      return own;
+    });
+  }
+
+  private canCross(from: number, to: number, bytes: number): boolean {
+    return this.graph.transfer(from, to, bytes).occupied <= this.longest;
   }
 
   /** One operator's variables. */
@@ -57,6 +90,7 @@ export class PlacementProgram {
     for (const { maker, readers } of this.graph.tensors) {
       if (maker === null) continue;
       for (const reader of readers) {
+        if (this.before[maker] === this.before[reader]) continue;
         for (let s = 0; s < this.order.length - 1; s++) {
           this.program.atLeast(this.before[maker]![s]!, this.before[reader]![s]!);
         }
@@ -95,8 +129,7 @@ export class PlacementProgram {
   }
 
   private cross(tensor: CostedTensor, from: number, to: number): Crossing {
-    const linked = Number.isFinite(this.graph.transfer(from, to, tensor.bytes).seconds);
-    const crosses = variable(this.program.variable({ upper: linked ? 1 : 0 }));
+    const crosses = variable(this.program.variable({ upper: this.canCross(from, to, tensor.bytes) ? 1 : 0 }));
     return { tensor, from, to, crosses };
   }
 
@@ -169,7 +202,33 @@ export class PlacementProgram {
     }
   }
 
-  placementOf({ values }: Solution): Placement {
+  /**
+   * The placement with the least of `objective`; null: none meets every demand.
+   * @param known one that does, for the search to begin with
+   * @throws search-time where time was up before any was found, and none is known
+   */
+  best(objective: Linear, seconds: number, known: Placement | null): Placed | null {
+    const found = this.program.minimise(objective, { seconds, start: known ? this.startOf(known) : undefined });
+    if (found === 'impossible') return null;
+    const placement = found === 'late' ? known : this.placementOf(found);
+    if (placement) return { placement, cost: costOf(this.graph, placement), proven: found !== 'late' && found.proven };
+    throw new CompileError('search-time', `no placement was found within ${seconds} s, nor that there is none`, {
+      hint: 'give the search more time, or name the cuts: --policy cut:NODE',
+    });
+  }
+
+  /** The variables that say where each operator is. */
+  private startOf(placement: Placement): Map<number, number> {
+    const start = new Map<number, number>();
+    for (const [i, borders] of this.before.entries()) {
+      const stage = this.order.indexOf(placement[i]!);
+      for (const [s, { terms }] of borders.entries())
+        for (const index of terms.keys()) start.set(index, stage <= s ? 1 : 0);
+    }
+    return start;
+  }
+
+  private placementOf({ values }: Solution): Placement {
     const value = ({ terms, constant: offset }: Linear) =>
       [...terms].reduce((total, [index, factor]) => total + factor * values[index]!, offset);
     return this.before.map((borders) => this.order[borders.findIndex((border) => value(border) > 0.5)]!);

@@ -1,9 +1,9 @@
 /** What the policies share that place whole operators: a placement as a plan, and why there is none. */
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { CostGraph } from '../cost-graph.ts';
-import type { Placed } from '../placement/best-cut.ts';
 import type { Placement } from '../placement/evaluate.ts';
 import { whyInfeasible } from '../placement/infeasible.ts';
+import type { Placed } from '../placement/placement-program.ts';
 import type { Plan } from '../plan.ts';
 import { policyError } from './policy.ts';
 
