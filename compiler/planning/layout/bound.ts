@@ -72,8 +72,8 @@ class Relaxation {
     }
     for (const tensor of graph.tensors.keys()) this.addTensor(tensor);
     for (const terms of [...this.busy, ...this.sent.values()]) program.atLeast(variable(this.makespan), combine(terms));
-    const solution = program.minimise(variable(this.makespan), PATIENCE);
-    if (!solution) throw new Error('the relaxation of a plan has no solution');
+    const solution = program.minimise(variable(this.makespan), { seconds: PATIENCE });
+    if (typeof solution === 'string') throw new Error(`the relaxation of a plan has no solution: ${solution}`);
     return {
       seconds: solution.values[this.makespan]! * this.unit,
       shares: this.shares.map((row) => row.map((index) => solution.values[index]!)),
