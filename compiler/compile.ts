@@ -3,11 +3,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type WrittenDevice, writeBundle } from '../codegen/write-bundle.ts';
 import type { Cluster } from './cluster/cluster.ts';
+import { withProfiles } from './cluster/with-profiles.ts';
 import type { Program } from './ir/program.ts';
 import { formatProgram } from './ir/text.ts';
 import { type Lowered, lower } from './lower.ts';
 import { type ImportOptions, importModel } from './onnx/import.ts';
 import type { UserPass } from './pass.ts';
+import { costNotices } from './planning/costs/notices.ts';
 import { formatPlan, type Plan } from './planning/plan.ts';
 import type { Schedule } from './planning/schedule.ts';
 import { planBy, preparePolicies } from './policies.ts';
@@ -36,12 +38,14 @@ export interface Compiled {
 
 /** @throws CompileError for whatever the user can mend; then nothing is written */
 export async function compile(options: CompileOptions): Promise<Compiled> {
-  const { cluster, output, dump } = options;
+  const { output, dump } = options;
+  const cluster = await withProfiles(options.cluster);
   const { progress = () => {} } = options;
   progress(`importing ${options.model}`, 0, 100);
   const policy = options.policy ?? 'spatial';
   if (!options.plan) await preparePolicies([policy]);
   const imported = await importModel(options.model, options);
+  for (const text of costNotices(imported, cluster)) options.notice?.(text);
   progress('splitting', 5, 100);
   const dumps: Program[] = [];
   const make = options.plan ?? ((program: Program<'imported'>) => planBy(program, cluster, policy));

@@ -3,7 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type Cluster, loadCluster } from '../cluster/cluster.ts';
 import { formatBytes } from '../cluster/units.ts';
+import { withProfiles } from '../cluster/with-profiles.ts';
 import { importModel } from '../onnx/import.ts';
+import { costNotices } from '../planning/costs/notices.ts';
 import { formatPlan } from '../planning/plan.ts';
 import { lowerBound } from '../planning/policies/hybrid.ts';
 import { policies, policyUsage } from '../planning/policies/index.ts';
@@ -70,11 +72,12 @@ function explanation({ seconds, busiest, hidden }: Summary, bound: number): stri
 async function run(model: string, options: Options): Promise<void> {
   const bar = progress();
   try {
-    const cluster = await loadCluster(options.cluster);
+    const cluster = await withProfiles(await loadCluster(options.cluster));
     const names = options.policy === AUTO ? comparable : options.policy.split(';');
     await preparePolicies([...names, 'cut']);
     bar.update(`importing ${model}`, 0, names.length + 1);
     const program = await importModel(model, { dims: dimensions(options.dim), notice });
+    for (const text of costNotices(program, cluster)) notice(text);
     const judged = names.flatMap((name, i) => {
       bar.update(`planning: ${name}`, i + 1, names.length + 1);
       return judge(program, cluster, [name]);

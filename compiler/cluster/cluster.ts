@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { CompileError } from '../error.ts';
 import { describeIssues } from '../issues.ts';
+import type { DeviceProfile } from '../profile/load.ts';
 import { clusterFile } from './schema.ts';
 
 /** Watts of the whole device in each state. While it does several things at once, each adds what it has above idle. */
@@ -19,6 +20,8 @@ export interface ClusterDevice {
   readonly speed: number;
   /** Absolute path of a file of measured costs, which need not exist yet. */
   readonly profile?: string | undefined;
+  /** What the file says; see with-profiles.ts. */
+  readonly measured?: DeviceProfile | undefined;
   /** Bytes. */
   readonly memory?: number | undefined;
   /** Unknown where the file has none. */

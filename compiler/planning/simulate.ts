@@ -7,9 +7,9 @@ import { CompileError } from '../error.ts';
 import type { Operator, Program } from '../ir/program.ts';
 import { reads, tensorOf, valueKey, writes } from '../ir/program.ts';
 import { count } from '../ir/region.ts';
-import type { Costs } from './costs/costs.ts';
+import { type Costs, segmentSeconds } from './costs/costs.ts';
 import { valueBytes } from './costs/roofline.ts';
-import type { Channel, DeviceSchedule, Interval, Schedule, Segment, Step } from './schedule.ts';
+import type { Channel, DeviceSchedule, Interval, Schedule, Step } from './schedule.ts';
 
 interface Transfer {
   readonly issued: number;
@@ -57,13 +57,19 @@ class DryRun {
     const step = this.steps.get(device)![done.length]!;
     const start = done.at(-1)?.end ?? 0;
     if (step.kind === 'receive') {
-      done.push({ start, end: Math.max(start, this.transfers.get(step.channel)!.arrived) });
+      const here = Math.max(start, this.transfers.get(step.channel)!.arrived);
+      done.push({ start, end: here + this.message(device, 'receive') });
     } else if (step.kind === 'send') {
-      this.transfers.set(step.channel, this.transfer(device, step.to, valueBytes(this.program, step.value), start));
-      done.push({ start, end: start });
+      const end = start + this.message(device, 'send');
+      this.transfers.set(step.channel, this.transfer(device, step.to, valueBytes(this.program, step.value), end));
+      done.push({ start, end });
     } else {
-      done.push({ start, end: start + this.duration(device, step) });
+      done.push({ start, end: start + segmentSeconds(this.costs, device, this.program, step) });
     }
+  }
+
+  private message(device: string, kind: 'send' | 'receive'): number {
+    return this.costs.message?.(device, kind) ?? 0;
   }
 
   private transfer(from: string, to: string, bytes: number, issued: number): Transfer {
@@ -72,15 +78,6 @@ class DryRun {
     const end = Math.max(issued, this.linkFree.get(queue) ?? 0) + occupiedSeconds(link, bytes);
     this.linkFree.set(queue, end);
     return { issued, arrived: end + link.latency };
-  }
-
-  private duration(device: string, segment: Segment): number {
-    const border = segment.outputs.reduce((sum, value) => sum + valueBytes(this.program, value), 0);
-    const work = segment.operators.reduce(
-      (sum, operator) => sum + this.costs.seconds(device, this.program, operator),
-      0,
-    );
-    return work + this.costs.border(device, border);
   }
 }
 

@@ -1,21 +1,71 @@
 /** What operators and session borders cost on each device of a cluster; planner, scheduler and simulator ask nobody else. */
-import type { Cluster } from '../../cluster/cluster.ts';
-import type { Assemble, Compute, Program } from '../../ir/program.ts';
-import { borderSeconds, Roofline } from './roofline.ts';
+import type { Cluster, ClusterDevice } from '../../cluster/cluster.ts';
+import type { Program } from '../../ir/program.ts';
+import type { Segment } from '../schedule.ts';
+import { type DeviceCosts, type Source, sumOfSegment, type Work } from './device-costs.ts';
+import { EstimatedDevice } from './estimated.ts';
+import { ProfiledDevice } from './profiled.ts';
+import { Roofline } from './roofline.ts';
+import { TabledDevice } from './tabled.ts';
 
+/** {@link DeviceCosts} of every device of a cluster, by name. Whoever has only figures of operators leaves the rest out. */
 export interface Costs {
   /** Seconds that a device needs for a tile or an assemble operator inside a session. */
-  seconds(device: string, program: Program, operator: Compute | Assemble): number;
+  seconds(device: string, program: Program, operator: Work): number;
   /** Seconds that a border between two sessions costs a device, if `bytes` cross it. */
   border(device: string, bytes: number): number;
+  /** Seconds of a whole session: its operators as they run together in it, and its border. See {@link segmentSeconds}. */
+  segment?(device: string, program: Program, segment: Segment): number;
+  /** Seconds that sending or receiving one message keeps a device's program, beside the link's time; 0 if left out. */
+  message?(device: string, kind: 'send' | 'receive'): number;
+  /** Joules of an operator, beside what the device draws while it waits; undefined where nobody measured them. */
+  joules?(device: string, program: Program, operator: Work): number | undefined;
+  source?(device: string, program: Program, operator: Work): Source;
 }
 
-/** The costs of an imported program's operators, and of tiles of them, on the devices of a cluster. */
-export function costsOf(imported: Program<'imported'>, cluster: Cluster): Costs {
+/** Seconds of a whole session on a device. */
+export function segmentSeconds(costs: Costs, device: string, program: Program, segment: Segment): number {
+  if (costs.segment) return costs.segment(device, program, segment);
+  const ofDevice = {
+    seconds: (of: Program, operator: Work) => costs.seconds(device, of, operator),
+    border: (bytes: number) => costs.border(device, bytes),
+  };
+  return sumOfSegment(ofDevice, program, segment);
+}
+
+function costsOfDevice(imported: Program<'imported'>, roofline: Roofline, device: ClusterDevice): DeviceCosts {
+  const { name, speed, measured } = device;
+  switch (measured?.kind) {
+    case 'profile':
+      return new ProfiledDevice(name, imported, measured);
+    case 'table':
+      return new TabledDevice(imported, measured);
+    case undefined:
+      if (device.profile !== undefined) throw new Error(`the profile of ${name} was not read: see withProfiles`);
+      return new EstimatedDevice(roofline, speed);
+    default:
+      return measured satisfies never;
+  }
+}
+
+/**
+ * The costs of an imported program's operators, and of tiles of them, on the devices of a cluster.
+ * @throws profile, layer-table where a device's file knows none of the model's operators
+ */
+export function costsOf(imported: Program<'imported'>, cluster: Cluster): Required<Costs> {
   const roofline = new Roofline(imported);
-  const speeds = new Map(cluster.devices.map(({ name, speed }) => [name, speed]));
+  const devices = new Map(cluster.devices.map((device) => [device.name, costsOfDevice(imported, roofline, device)]));
+  const of = (name: string): DeviceCosts => {
+    const found = devices.get(name);
+    if (!found) throw new Error(`no device ${name}`);
+    return found;
+  };
   return {
-    seconds: (device, program, operator) => roofline.seconds(program, operator) / speeds.get(device)!,
-    border: (device, bytes) => borderSeconds(bytes) / speeds.get(device)!,
+    seconds: (device, program, operator) => of(device).seconds(program, operator),
+    border: (device, bytes) => of(device).border(bytes),
+    segment: (device, program, segment) => of(device).segment(program, segment),
+    message: (device, kind) => of(device).message(kind),
+    joules: (device, program, operator) => of(device).joules(program, operator),
+    source: (device, program, operator) => of(device).source(program, operator),
   };
 }

@@ -1,0 +1,41 @@
+/** What operators and session borders cost on one device, however that is known. */
+import type { Assemble, Compute, Program } from '../../ir/program.ts';
+import type { Segment } from '../schedule.ts';
+import { valueBytes } from './roofline.ts';
+
+export type Work = Compute | Assemble;
+
+/**
+ * How a figure was come by: measured at just these sizes; between sizes that were; estimated from arithmetic and memory
+ * traffic; from a table of layers; or nothing, since such a table does not name the operator.
+ */
+export type Source = 'measured' | 'interpolated' | 'estimated' | 'table' | 'free';
+export const sources: readonly Source[] = ['measured', 'interpolated', 'table', 'estimated', 'free'];
+
+export interface DeviceCosts {
+  /** Seconds of a tile or an assemble operator inside a session. */
+  seconds(program: Program, operator: Work): number;
+  /** Seconds that a border between two sessions costs, if `bytes` cross it. */
+  border(bytes: number): number;
+  /** Seconds of a whole session: its operators as they run together in it, and its border. */
+  segment(program: Program, segment: Segment): number;
+  /** Seconds that sending or receiving one message keeps the device's program, beside the link's time. */
+  message(kind: 'send' | 'receive'): number;
+  /** Joules of an operator, beside what the device draws while it waits; undefined where nobody measured them. */
+  joules(program: Program, operator: Work): number | undefined;
+  source(program: Program, operator: Work): Source;
+}
+
+/** Bytes that leave a session. */
+export const handedBytes = (program: Program, { outputs }: Segment): number =>
+  outputs.reduce((sum, value) => sum + valueBytes(program, value), 0);
+
+/** A session as the sum of its operators and its border. */
+export function sumOfSegment(
+  costs: Pick<DeviceCosts, 'seconds' | 'border'>,
+  program: Program,
+  segment: Segment,
+): number {
+  const work = segment.operators.reduce((sum, operator) => sum + costs.seconds(program, operator), 0);
+  return work + costs.border(handedBytes(program, segment));
+}

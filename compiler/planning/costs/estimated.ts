@@ -1,0 +1,34 @@
+/** Costs of a device that nobody measured: round figures of one machine, scaled by the device's speed. */
+import type { Program } from '../../ir/program.ts';
+import type { Segment } from '../schedule.ts';
+import { type DeviceCosts, type Source, sumOfSegment, type Work } from './device-costs.ts';
+import { borderSeconds, type Roofline } from './roofline.ts';
+
+export class EstimatedDevice implements DeviceCosts {
+  constructor(
+    private readonly roofline: Roofline,
+    private readonly speed: number,
+  ) {}
+
+  seconds(program: Program, operator: Work): number {
+    return this.roofline.seconds(program, operator) / this.speed;
+  }
+
+  border(bytes: number): number {
+    return borderSeconds(bytes) / this.speed;
+  }
+
+  segment(program: Program, segment: Segment): number {
+    return sumOfSegment(this, program, segment);
+  }
+
+  message(): number {
+    return 0;
+  }
+
+  joules(): undefined {}
+
+  source(): Source {
+    return 'estimated';
+  }
+}

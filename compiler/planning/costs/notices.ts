@@ -1,0 +1,50 @@
+/** What a user should know about the figures that plans are made with. */
+import type { Cluster, ClusterDevice } from '../../cluster/cluster.ts';
+import type { Program } from '../../ir/program.ts';
+import { cutsOf } from '../cuts.ts';
+import { type Costs, costsOf } from './costs.ts';
+import type { Source } from './device-costs.ts';
+
+/** How many operators a device has from each source. */
+function countSources(
+  imported: Program<'imported'>,
+  costs: Required<Costs>,
+  device: string,
+): ReadonlyMap<Source, number> {
+  const { operators, constants } = cutsOf(imported);
+  const counts = new Map<Source, number>();
+  for (const operator of operators.values()) {
+    if (constants.has(operator.origin)) continue;
+    const source = costs.source(device, imported, operator);
+    counts.set(source, (counts.get(source) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function noticesOf({ name, measured, threads }: ClusterDevice, counts: ReadonlyMap<Source, number>): string[] {
+  if (!measured) return [];
+  const of = (source: Source) => counts.get(source) ?? 0;
+  const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  if (measured.kind === 'table') {
+    return of('free') > 0
+      ? [`${name}: ${of('free')} of ${all} operators are not in ${measured.file} and cost nothing`]
+      : [];
+  }
+  const { machine } = measured.profile;
+  const others = threads !== undefined && threads !== machine.threads;
+  return [
+    ...(of('estimated') > 0
+      ? [`${name}: ${of('estimated')} of ${all} operators are estimated: ${measured.file} has nothing like them`]
+      : []),
+    ...(others ? [`${name} has ${threads} threads, ${measured.file} was measured with ${machine.threads}`] : []),
+  ];
+}
+
+/** One text a fact; nothing to say of devices that are described by their speed. @throws profile, layer-table */
+export function costNotices(imported: Program<'imported'>, cluster: Cluster): string[] {
+  if (cluster.devices.every(({ measured }) => !measured)) return [];
+  const costs = costsOf(imported, cluster);
+  return cluster.devices.flatMap((device) =>
+    device.measured ? noticesOf(device, countSources(imported, costs, device.name)) : [],
+  );
+}
