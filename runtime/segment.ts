@@ -73,7 +73,7 @@ function fits(specs: readonly TensorSpec[], values: readonly Ort.InferenceSessio
  *   spinning 5.4 ms, and 7.6 ms where other processes want the cores too. `session.force_spinning_stop` gives 5.1 ms, but
  *   50 ms where others do. Inside one session of 20 convolutions spinning made no difference that could be told.
  */
-function sessionOptions(threads: number | null, segments: number): Ort.InferenceSession.SessionOptions {
+export function sessionOptions(threads: number | null, segments: number): Ort.InferenceSession.SessionOptions {
   const common = { logSeverityLevel: 3, ...(threads !== null && { intraOpNumThreads: threads }) } as const;
   if (segments === 1) return common;
   const extra = { session: { intra_op: { allow_spinning: '0' } } };

@@ -6,6 +6,7 @@ import { addInspect } from './inspect-command.ts';
 import { addOperators } from './operators-command.ts';
 import { reportError } from './output.ts';
 import { addPlan } from './plan-command.ts';
+import { addProfile } from './profile-command.ts';
 import { addRun } from './run-command.ts';
 import { addVerify } from './verify-command.ts';
 
@@ -15,7 +16,7 @@ function commandLine(): Command {
     .version(version)
     .showHelpAfterError('(shardonnx <command> --help shows what it takes)')
     .exitOverride();
-  for (const add of [addInspect, addPlan, addCompile, addRun, addVerify, addOperators]) add(program);
+  for (const add of [addInspect, addPlan, addCompile, addRun, addVerify, addOperators, addProfile]) add(program);
   for (const command of program.commands) command.exitOverride().showHelpAfterError(true);
   return program;
 }

@@ -1,0 +1,53 @@
+/** What messages cost the thread that runs a device's program: writing and reading frames, handing them to ZeroMQ and taking them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeFrame, encodeFrame } from '../../runtime/frame.ts';
+import { zeromq } from '../../runtime/modules.ts';
+import type { Profile } from '../profile/profile.ts';
+import { quantile } from './attribute.ts';
+
+const BURSTS = 32;
+/** Messages between two sessions. */
+const BURST = 4;
+/** Until JavaScript is compiled. */
+const WARM_UP = 400;
+/** A halo of a few rows. */
+const BYTES = 16_384;
+/** ms after which a message on this machine is in its socket; also the longest wait for it. */
+const ARRIVAL = 5;
+const DEADLINE = 5000;
+
+/** @param forget called before each burst: on a device, a session ran before it */
+export async function measureMessages(forget: () => void): Promise<Profile['messages']> {
+  const { Dealer, Router } = zeromq();
+  const router = new Router({ receiveHighWaterMark: 0, receiveTimeout: DEADLINE });
+  const dealer = new Dealer({ sendHighWaterMark: 0, sendTimeout: 0, linger: 0 });
+  try {
+    await router.bind('tcp://127.0.0.1:*');
+    dealer.connect(router.lastEndpoint ?? '');
+    const data = new Float32Array(BYTES / 4);
+    const tensor = { type: 'float32', dims: [data.length], data } as const;
+    const send = () => dealer.send([...encodeFrame({ kind: 'tensor', inference: 0, channel: 0, tensor })]);
+    const receive = async () => decodeFrame((await router.receive()).slice(1));
+    for (let i = 0; i < WARM_UP; i++) {
+      await send();
+      await receive();
+    }
+    const [sends, receives]: [number[], number[]] = [[], []];
+    for (let burst = 0; burst < BURSTS; burst++) {
+      forget();
+      const begin = performance.now();
+      const sent = Array.from({ length: BURST }, send);
+      sends.push((performance.now() - begin) / 1e3 / BURST);
+      await Promise.all(sent);
+      await sleep(ARRIVAL);
+      forget();
+      const arrived = performance.now();
+      for (let i = 0; i < BURST; i++) await receive();
+      receives.push((performance.now() - arrived) / 1e3 / BURST);
+    }
+    return { send: quantile(sends, 0.5), receive: quantile(receives, 0.5) };
+  } finally {
+    dealer.close();
+    router.close();
+  }
+}
