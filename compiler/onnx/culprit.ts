@@ -6,8 +6,8 @@ import { decodeValueInfo } from './proto.ts';
 import { topological } from './topological.ts';
 import { field } from './wire.ts';
 
-/** Seconds to look for the node. */
-const SEARCH_SECONDS = 3;
+/** Nobody wants to wait longer for the name of a node. */
+const PATIENCE_SECONDS = 3;
 
 /**
  * The node with which a beginning of the graph comes to fail in this way, found by halving; undefined if that takes too long, or if
@@ -16,8 +16,9 @@ const SEARCH_SECONDS = 3;
 export async function culprit(
   draft: Draft,
   isIt: (failure: RefusedError | EndedError) => boolean,
+  seconds = PATIENCE_SECONDS,
 ): Promise<string | undefined> {
-  const end = performance.now() + 1000 * SEARCH_SECONDS;
+  const end = performance.now() + 1000 * seconds;
   const nodes = inOrder(draft.nodes);
   const fails = async (count: number): Promise<boolean> => {
     const model = putTogether(beginning({ ...draft, nodes }, count));

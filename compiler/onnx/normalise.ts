@@ -67,7 +67,7 @@ const withGraphFields = (model: Uint8Array, fields: readonly Uint8Array[]): Uint
   Buffer.concat([model, field(7, Buffer.concat(fields))]);
 
 async function optimise(load: Load, model: Uint8Array, seconds: number): Promise<ModelProto> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'shardonnx-'));
+  const folder = await mkdtemp(path.resolve(tmpdir(), 'shardonnx-'));
   try {
     const file = path.join(folder, 'model.onnx');
     await load({ model: withSpark(model), file }, seconds);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { culprit } from '../../compiler/onnx/culprit.ts';
 import { takeApart } from '../../compiler/onnx/draft.ts';
 import { explainFailure } from '../../compiler/onnx/failure.ts';
 import { EndedError, Guard } from '../../compiler/onnx/guard/guard.ts';
@@ -86,6 +87,30 @@ test('a crash ends no other work', async () => {
   await sleep(1);
   for (const pid of childrenOf(process.pid, CHILD)) process.kill(pid, 'SIGSEGV');
   assert.equal(await Promise.all(ends), ['crash', undefined]);
+});
+
+/** onnxruntime 1.30 ends its process when it folds a OneHot of nothing. */
+const fatal = {
+  opsets: { '': 11 },
+  nodes: [
+    node('Relu', ['x'], ['a']),
+    node('OneHot', ['none', 'none', 'none'], ['hot'], {}, { name: 'one-hot' }),
+    ...Array.from({ length: 9 }, (_, i) => node('Relu', [i ? `a${i}` : 'a'], [`a${i + 1}`])),
+    node('Sum', ['a9', 'hot'], ['y']),
+  ],
+  initializers: [floats('none', [0], [])],
+};
+
+test('a crash is an error of its own', async () => {
+  const error = await errorOf(() => importModel(work.model(fatal, 'fatal.onnx')));
+  assert.is(error.code, 'onnxruntime-crashed');
+  assert.match(error.format(), /crashed \(SIG\w+\) while it folded constants .*\n {2}at .*fatal\.onnx/);
+  assert.is((await imported(work.model())).operators.length, 1);
+});
+
+test('the node of a crash is found', async () => {
+  const draft = takeApart('fatal.onnx', modelBytes(fatal));
+  assert.is(await culprit(draft, (failure) => failure instanceof EndedError && failure.how === 'crash', 60), 'one-hot');
 });
 
 test('no node is blamed for a crash that does not happen again', async () => {

@@ -1,7 +1,7 @@
 /** onnxruntime in a process of its own: a model on which it crashes, hangs or uses up memory ends that process, not ours. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { totalmem } from 'node:os';
-import { extname } from 'node:path';
+import { dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CompileError } from '../../error.ts';
 import { type Answer, isAnswer, type Request } from './messages.ts';
@@ -73,16 +73,15 @@ function hold(child: ChildProcess | undefined, isBusy: boolean): void {
 /** @throws EndedError, dependency-missing */
 async function start(memory: number): Promise<ChildProcess> {
   const extension = extname(import.meta.url);
-  const child = fork(
-    fileURLToPath(new URL(`child${extension}`, import.meta.url)),
-    [process.pid, memory].map(String),
+  const script = fileURLToPath(new URL(`child${extension}`, import.meta.url));
+  const child = fork(script, [process.pid, memory].map(String), {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // Where a loader named by its package is found, and where no model's relative path leads to anybody's files.
+    cwd: dirname(script),
     // What Node is told besides (a debugger's port, a loader) is for us alone, unless the child is TypeScript too.
-    {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      ...(extension === '.js' && { execArgv: [] }),
-    },
-  );
+    ...(extension === '.js' && { execArgv: [] }),
+  });
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   child.once('close', () => process.off('exit', kill));
