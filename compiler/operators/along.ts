@@ -61,7 +61,7 @@ const reverseSequence: Rule = (node) => {
   return byLetters(node, {
     inputs: [letters, letters[batch]!],
     outputs: [letters],
-    whole: wholeAt(letters, [time], 'it is reversed'),
+    whole: wholeAt(letters, [time], 'each sequence is reversed up to its own length'),
   });
 };
 

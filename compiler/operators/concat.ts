@@ -1,23 +1,31 @@
 /** Joining and parting tensors along one dimension. */
 import { isEmpty, type Span } from '../ir/region.ts';
-import { axisLetters, byLetters, type Family, freshLetters, fromFront, int, type Rule } from './rule.ts';
+import {
+  axisLetters,
+  byLetters,
+  type Family,
+  freshLetters,
+  fromFront,
+  int,
+  type Rule,
+  type WindowMap,
+} from './rule.ts';
+
+/** What a span of tensors joined one after another is of each of them; empty where it does not reach it. */
+export function joinedAt(sizes: readonly number[]): WindowMap {
+  const begins = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
+  return ([begin, end], i): Span => [Math.max(0, begin - begins[i]!), Math.min(sizes[i]!, end - begins[i]!)];
+}
 
 /** Every dimension is free; along the joined one a tile reads only the inputs it overlaps. */
 const concat: Rule = (node) => {
   const rank = node.outputs[0]!.shape.length;
   const axis = fromFront(int(node, 'axis') ?? 1, rank);
   const letters = axisLetters(rank);
-  const sizes = node.inputs.map((input) => input!.shape[axis]!);
-  const begins = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
   return byLetters(node, {
     inputs: node.inputs.map(() => letters),
     outputs: [letters],
-    windows: {
-      [letters[axis]!]: ([begin, end], i): Span => [
-        Math.max(0, begin - begins[i]!),
-        Math.min(sizes[i]!, end - begins[i]!),
-      ],
-    },
+    windows: { [letters[axis]!]: joinedAt(node.inputs.map((input) => input!.shape[axis]!)) },
     adjust: (tile) => ({
       inputs: tile.inputs.map((region) => (region && isEmpty(region) ? null : region)),
     }),

@@ -1,15 +1,15 @@
 /** What keeps an operator's tensors from being cut whatever it computes, and inputs that have no elements. */
 import type { Literal } from '../ir/program.ts';
-import { type Cut, type Node, type Operand, type Whole, whole } from './rule.ts';
+import { type Cut, leavesOut, type Node, type Operand, type Whole, whole } from './rule.ts';
 
 const isEmpty = ({ shape }: Operand) => shape.includes(0);
 const literalTypes = ['int64', 'int32', 'float32'] as const;
 const literalType = ({ tensor }: Operand) => literalTypes.find((dtype) => dtype === tensor.dtype);
 
-/** Concat leaves empty inputs out; of axes, shapes and regions of interest `[]` is a value like others. */
+/** Where inputs are joined, empty ones are left out; of axes, shapes and regions of interest `[]` is a value like others. */
 function mayBeEmpty({ type, inputs }: Node, index: number): boolean {
   const input = inputs[index]!;
-  return type === 'Concat' || (index > 0 && input.shape.length === 1 && literalType(input) !== undefined);
+  return leavesOut(type) || (index > 0 && input.shape.length === 1 && literalType(input) !== undefined);
 }
 
 /** undefined: nothing. */
@@ -25,7 +25,7 @@ export function unfit(node: Node): Whole | undefined {
 
 /** A tile reads no empty region: an input without elements becomes a constant. */
 export function withConstants(node: Node, cut: Cut): Cut {
-  if (node.type === 'Concat' || !node.inputs.some((input) => input && isEmpty(input))) return cut;
+  if (leavesOut(node.type) || !node.inputs.some((input) => input && isEmpty(input))) return cut;
   return {
     ...cut,
     tile(spans) {

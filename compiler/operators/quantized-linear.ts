@@ -1,6 +1,7 @@
 /** QLinear operators: by the rule of what they quantize; scales and zero points are read by every tile. */
-import type { Span } from '../ir/region.ts';
+import { isEmpty } from '../ir/region.ts';
 import { channelsLast } from './channels-last.ts';
+import { joinedAt } from './concat.ts';
 import { conv } from './conv.ts';
 import { globalPool, pool } from './pool.ts';
 import { linear } from './quantize.ts';
@@ -19,16 +20,21 @@ const quantizedElementwise =
     });
   };
 
-/** Triples of data, scale and zero point after the output's scale and zero point. */
+/** Triples of data, scale and zero point after the output's scale and zero point: a tile reads those it overlaps. */
 const quantizedConcat: Rule = (node) => {
   const rank = node.outputs[0]!.shape.length;
   const axis = fromFront(int(node, 'axis')!, rank);
   const letters = axisLetters(rank);
+  const isData = (i: number) => i % 3 === 2;
+  const joined = joinedAt(node.inputs.map((input, i) => (isData(i) ? input!.shape[axis]! : 0)));
   return byLetters(node, {
-    inputs: node.inputs.map((_, i) => (i >= 2 && i % 3 === 2 ? letters : '*')),
+    inputs: node.inputs.map((_, i) => (isData(i) ? letters : '*')),
     outputs: [letters],
-    whole: wholeAt(letters, [axis], 'its inputs come with scales of their own: none can be left out'),
-    windows: { [letters[axis]!]: (_, i): Span => [0, node.inputs[i]!.shape[axis]!] },
+    windows: { [letters[axis]!]: joined },
+    adjust: ({ inputs }) => {
+      const isLeftOut = (i: number) => i >= 2 && isEmpty(inputs[i - ((i - 2) % 3)]!);
+      return { inputs: inputs.map((read, i) => (isLeftOut(i) ? null : read)) };
+    },
   });
 };
 

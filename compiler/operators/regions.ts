@@ -31,18 +31,22 @@ const affineGrid: Rule = (node) => {
   });
 };
 
-/** The dimensions that are cropped or padded are whole, the others free. */
+/** A tile of what is cropped reads just that; what is padded is whole. */
 const centerCropPad: Rule = (node) => {
   const [input, output] = [node.inputs[0]!.shape, node.outputs[0]!.shape];
   const letters = axisLetters(input.length);
   const axes = (ints(node, 'axes') ?? input.map((_, i) => i)).map((axis) => fromFront(axis, input.length));
+  const padded = axes.filter((i) => input[i]! < output[i]!);
+  const read = (i: number) => {
+    const skipped = Math.floor((input[i]! - output[i]!) / 2);
+    return ([begin, end]: Span): Span => (padded.includes(i) ? [0, input[i]!] : [skipped + begin, skipped + end]);
+  };
   return byLetters(node, {
     inputs: [letters, '*'],
     outputs: [letters],
-    whole: wholeAt(letters, axes, 'it is cropped or padded around its middle'),
-    windows: Object.fromEntries(
-      axes.filter((i) => input[i] !== output[i]).map((i) => [letters[i]!, (): Span => [0, input[i]!]]),
-    ),
+    whole: wholeAt(letters, padded, 'it is padded around its middle'),
+    windows: Object.fromEntries(axes.map((i) => [letters[i]!, read(i)])),
+    adjust: (tile, spans) => ({ inputs: [tile.inputs[0]!, int64(axes.map((i) => length(spans[letters[i]!]!)))] }),
   });
 };
 

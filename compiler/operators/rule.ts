@@ -28,7 +28,7 @@ export type Spans = Readonly<Record<string, Span>>;
 export interface Tile {
   /**
    * One an input of the operator: the region read (never empty), a constant in its place, or null: the optional input
-   * is omitted. Concat has no optional inputs: there null means left out, the inputs after it move up.
+   * is omitted. What {@link leavesOut} has no optional inputs: there null means left out, the inputs after it move up.
    * Fewer than the operator has: the rest are omitted. More: constants for optional inputs the operator does without.
    */
   readonly inputs: readonly (Region | Literal | null)[];
@@ -84,6 +84,9 @@ export interface Node {
 export type Rule = (node: Node) => Cut | Whole;
 /** Operator name as ONNX spells it → rule; one table a family. */
 export type Family = Readonly<Record<string, Rule>>;
+
+/** Operators that join any number of inputs. */
+export const leavesOut = (type: string): boolean => type === 'Concat' || type === 'QLinearConcat';
 
 export const isWhole = (cut: object): cut is Whole => 'whole' in cut;
 

@@ -36,9 +36,10 @@ export function onDemandOf(
       continue;
     }
     const [bytes, ...parameters] = operator.inputs;
-    // What the model gives out is somebody's to compute, like any other operator.
+    // What the model gives out is somebody's to compute, like any other operator; what cannot cross stays where it is made.
     const isGiven = made.some((tensor) => program.outputs.includes(tensor));
     if (!isDequantize(operator) || bytes?.kind !== 'value' || !parameters.every(isFixed) || isGiven) continue;
+    if (program.tensors.get(bytes.tensor)?.dtype === null) continue;
     onDemand.set(name, 'bytes cross in its place');
     for (const tensor of made) sources.set(tensor, bytes.tensor);
   }

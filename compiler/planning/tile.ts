@@ -2,7 +2,7 @@
 import type { Compute, Literal, Program, Value } from '../ir/program.ts';
 import { tensorOf, wholeValue } from '../ir/program.ts';
 import { length, lengths, type Region, type Span } from '../ir/region.ts';
-import { type Cut, isWholeSpan, type Tile } from '../operators/rule.ts';
+import { type Cut, isWholeSpan, leavesOut, type Tile } from '../operators/rule.ts';
 import { outputRegion, type ResolvedPart } from './resolve.ts';
 
 /** What a tile reads of an input; a constant is cut there and then. */
@@ -39,8 +39,8 @@ export function tileOf(program: Program<'imported'>, operator: Compute, cut: Cut
     return { ...operator, device };
   // A tile may have inputs its operator leaves out: the axes of a Squeeze, which are no longer all of size 1.
   const inputs = tile.inputs.map((read, i) => readOf(program, operator.inputs[i], read));
-  // Concat has no optional inputs: those a tile does not touch are left out, the others move up.
-  const kept = operator.type === 'Concat' ? inputs.filter((input) => input !== null) : inputs;
+  // Inputs that a tile does not touch are left out, the others move up.
+  const kept = leavesOut(operator.type) ? inputs.filter((input) => input !== null) : inputs;
   const outputs = operator.outputs.map((output, i) =>
     output === null ? null : { ...whole(output), region: outputRegion(cut, i, spans), ...(partial ? { partial } : {}) },
   );

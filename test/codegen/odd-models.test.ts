@@ -1,6 +1,7 @@
 /** Models at the edges of what ONNX allows, as bundles: no inputs, no operators, scalars, nothing in a tensor, dtypes, unknown shapes. */
 import { suite } from 'uvu';
-import { graphAttribute, int64s, modelBytes, node, ramp, value } from '../onnx/make.ts';
+import { createTensor } from '../../compiler/onnx/proto.ts';
+import { floats, graphAttribute, int64s, modelBytes, node, ramp, value } from '../onnx/make.ts';
 import { workFolder } from '../support/cli.ts';
 import { clusterOf } from '../support/imported.ts';
 import { assertRuns } from '../support/runs.ts';
@@ -8,7 +9,7 @@ import { assertRuns } from '../support/runs.ts';
 const test = suite('odd models');
 const work = workFolder();
 const cluster = clusterOf({ a: 1, b: 2, c: 3 }, 'c');
-const [INT64, BOOL, FLOAT16, DOUBLE] = [7, 9, 10, 11];
+const [INT64, BOOL, FLOAT16, DOUBLE, INT4] = [7, 9, 10, 11, 22];
 const int = (one: number) => ({ kind: 'int', value: one }) as const;
 const relu = node('Relu', ['x'], ['h']);
 const exp = node('Exp', ['h'], ['y']);
@@ -31,6 +32,7 @@ const models: Readonly<Record<string, Parameters<typeof modelBytes>[0]>> = {
   bool: { nodes: [node('Greater', ['x', 't'], ['g']), node('Not', ['g'], ['y'])], inputs: x(4, 4), initializers: [ramp('t', [1])], outputs: [value('y', [4, 4], BOOL)] },
   float16: { nodes: [relu, node('Add', ['h', 'h'], ['y'])], inputs: [value('x', [4, 4], FLOAT16)], outputs: [value('y', [4, 4], FLOAT16)] },
   float64: { nodes: [relu, node('Add', ['h', 'h'], ['y'])], inputs: [value('x', [4, 4], DOUBLE)], outputs: [value('y', [4, 4], DOUBLE)] },
+  'integers of 4 bits within': { nodes: [node('QuantizeLinear', ['x', 's', 'z'], ['q'], { axis: int(0) }), node('DequantizeLinear', ['q', 's', 'z'], ['h'], { axis: int(0) }), exp], inputs: x(4, 4), initializers: [floats('s', [4], [0.1, 0.2, 0.3, 0.4]), createTensor({ name: 'z', dataType: INT4, dims: [4], rawData: Uint8Array.of(0x21, 0x10) })], outputs: [y(4, 4)], opsets: { '': 21 } },
   'several outputs: Split': { nodes: [relu, node('Split', ['h'], ['p', 'q'], { axis: int(1), num_outputs: int(2) }), node('Add', ['p', 'q'], ['y'])], inputs: x(4, 8), outputs: [y(4, 4)], opsets: { '': 18 } },
   'several outputs: TopK': { nodes: [relu, node('TopK', ['h', 'k'], ['v', 'i']), node('Exp', ['v'], ['y'])], inputs: x(4, 8), initializers: [int64s('k', [3])], outputs: [y(4, 3), value('i', [4, 3], INT64)] },
   'several outputs: LayerNormalization': { nodes: [node('LayerNormalization', ['x', 's'], ['h', 'mean', 'inv']), exp], inputs: x(4, 8), initializers: [ramp('s', [8], 8)], outputs: [y(4, 8), value('mean', [4, 1]), value('inv', [4, 1])] },

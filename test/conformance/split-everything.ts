@@ -1,24 +1,14 @@
 /** A plan that cuts every operator into a part for each device, along one of its letters; which one differs from operator to operator. */
 import type { Cluster } from '../../compiler/cluster/cluster.ts';
 import type { Compute, Program } from '../../compiler/ir/program.ts';
-import { isKnown, reads, tensorOf, writes } from '../../compiler/ir/program.ts';
+import { isKnown, tensorOf } from '../../compiler/ir/program.ts';
 import { formatRegion, type Span } from '../../compiler/ir/region.ts';
-import { type Cut, isWhole, type Letter, type Whole } from '../../compiler/operators/rule.ts';
-import { cutsOf } from '../../compiler/planning/cuts.ts';
+import { type Cut, isWhole, type Letter } from '../../compiler/operators/rule.ts';
+import { cutsOf, isCuttable } from '../../compiler/planning/cuts.ts';
 import type { Plan, PlanPart } from '../../compiler/planning/plan.ts';
 import { primaryLetters } from '../../compiler/planning/resolve.ts';
-
-export interface Reason {
-  readonly operator: string;
-  readonly type: string;
-  readonly reason: string;
-}
-
-export interface EverythingSplit {
-  readonly plan: Plan;
-  /** Operators that run whole, and why. */
-  readonly whole: readonly Reason[];
-}
+import { roundedOf } from '../../compiler/planning/rounded.ts';
+import { togetherOf } from '../../compiler/planning/together.ts';
 
 /** FNV-1a. */
 function hash(text: string): number {
@@ -43,40 +33,6 @@ const choices = (cut: Cut): string[] =>
     return reachable && pieces(letter) > 1 ? [name] : [];
   });
 
-function whyWhole(cut: Cut | Whole): string {
-  if (isWhole(cut)) return cut.whole;
-  const letters = Object.entries(cut.letters);
-  if (letters.every(([, { size }]) => size === 1)) return 'a single element';
-  const byReason = new Map<string, string>();
-  for (const [name, { size, reason }] of letters) {
-    const why = size === 1 ? 'of size 1' : (reason ?? 'no plan can say it');
-    byReason.set(why, (byReason.get(why) ?? '') + name);
-  }
-  return `${cut.notation}, ${[...byReason].map(([reason, names]) => `${names}: ${reason}`).join('; ')}`;
-}
-
-/** onnxruntime computed all there is to compute when it simplified the model. */
-const nothing = ({ name }: Program): Reason => ({
-  operator: name,
-  type: 'model',
-  reason: 'no operator is left once constants are folded',
-});
-
-/** Operators that share values which cannot leave a device, each with a representative of its group. */
-function groupsOf(program: Program, operators: Iterable<Compute>): (operator: string) => string {
-  const parents = new Map<string, string>();
-  const find = (name: string): string => {
-    const parent = parents.get(name) ?? name;
-    return parent === name ? name : find(parent);
-  };
-  for (const operator of operators) {
-    for (const { tensor } of [...reads(operator), ...writes(operator)]) {
-      if (tensorOf(program, tensor).dtype === null) parents.set(find(`value ${tensor}`), find(operator.origin));
-    }
-  }
-  return find;
-}
-
 /** Picks one of the letters an operator can be cut along. */
 export type Prefer = (cut: Cut, letters: readonly string[]) => string | undefined;
 
@@ -86,6 +42,13 @@ export const channels: Prefer = (cut, letters) => {
   const wanted = primary[primary.length >= 4 ? 1 : primary.length - 1];
   return letters.find((letter) => letter === wanted);
 };
+
+/** The dimension that has one place a head, wherever the operator has it. */
+export const heads =
+  (count: number): Prefer =>
+  (cut, letters) =>
+    letters.find((letter) => cut.letters[letter]!.size === count && cut.letters[letter]!.kind === 'free') ??
+    channels(cut, letters);
 
 /** What is summed up. */
 export const reductions: Prefer = (cut, letters) => letters.find((letter) => cut.letters[letter]!.kind === 'reduce');
@@ -99,21 +62,31 @@ export function splitEverything(
   cluster: Cluster,
   turn: number,
   prefer: Prefer = () => undefined,
-): EverythingSplit {
-  const { operators, cuts, constants } = cutsOf(program);
+): Plan {
+  const { operators, cuts, onDemand } = cutsOf(program);
   const devices = cluster.devices.map(({ name }) => name);
-  const groupOf = groupsOf(program, operators.values());
-  const whole: Reason[] = [];
+  const groupOf = togetherOf(program);
+  const rounded = roundedOf(operators.values());
+  const plans = new Map<string, Plan['operators'][string]>();
+  const shapeOf = (operator: Compute) =>
+    tensorOf(program, operator.outputs.find((output) => output !== null)!.tensor).shape;
+  /** Parts of the operator whose result this one rounds: onnxruntime does both at once. */
+  const partsBefore = (operator: Compute): PlanPart[] | undefined => {
+    const maker = rounded.get(operator.origin);
+    const parts = maker && plans.get(maker.origin);
+    if (typeof parts !== 'object') return undefined;
+    const same = `${shapeOf(operator)}` === `${shapeOf(maker!)}` && parts.every(({ reduce }) => !reduce);
+    return same && isCuttable(cuts.get(operator.origin)!) ? parts : undefined;
+  };
   const place = (operator: Compute): Plan['operators'][string] => {
-    const { origin, type } = operator;
+    const { origin } = operator;
+    const before = partsBefore(operator);
+    if (before) return before;
     const cut = cuts.get(origin)!;
-    const shape = tensorOf(program, operator.outputs.find((output) => output !== null)!.tensor).shape;
+    const shape = shapeOf(operator);
     const device = (i: number) => devices[(hash(groupOf(origin)) + turn + i) % devices.length]!;
     const letters = isWhole(cut) || !isKnown(shape) ? [] : choices(cut);
-    if (isWhole(cut) || letters.length === 0) {
-      whole.push({ operator: origin, type, reason: whyWhole(cut) });
-      return device(0);
-    }
+    if (isWhole(cut) || letters.length === 0) return device(0);
     const long = letters.filter((name) => pieces(cut.letters[name]!) >= devices.length);
     const among = long.length > 0 ? long : letters;
     const name = prefer(cut, among) ?? among[(hash(`${program.name} ${origin}`) + turn) % among.length]!;
@@ -122,18 +95,15 @@ export function splitEverything(
       ...part,
     }));
   };
-  const entries = [...operators.values()].filter(({ origin }) => !constants.has(origin));
-  const plan = {
-    format: 1 as const,
+  for (const operator of operators.values()) {
+    if (!onDemand.has(operator.origin)) plans.set(operator.origin, place(operator));
+  }
+  return {
+    format: 1,
     model: program.name,
     policy: `split-everything ${turn}`,
-    operators: Object.fromEntries(entries.map((operator) => [operator.origin, place(operator)])),
+    operators: Object.fromEntries(plans),
   };
-  for (const { origin, type } of operators.values()) {
-    if (constants.has(origin)) whole.push({ operator: origin, type, reason: 'only weights decide it' });
-  }
-  if (operators.size === 0) whole.push(nothing(program));
-  return { plan, whole };
 }
 
 function partsAlong(cut: Cut, name: string, shape: readonly number[], most: number): Omit<PlanPart, 'device'>[] {

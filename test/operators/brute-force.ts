@@ -19,7 +19,15 @@ import {
   runWhole,
   type WholeRun,
 } from '../../compiler/operators/examples/one-node.ts';
-import { type Cut, cutOf, isWhole, outputRegion, type Spans, type Tile } from '../../compiler/operators/index.ts';
+import {
+  type Cut,
+  cutOf,
+  isWhole,
+  leavesOut,
+  outputRegion,
+  type Spans,
+  type Tile,
+} from '../../compiler/operators/index.ts';
 import { combined, firstDifference, largestOf, part } from './arrays.ts';
 
 export * from '../../compiler/operators/examples/example.ts';
@@ -106,7 +114,7 @@ function tileNode({ made }: WholeRun, tile: Tile): OneNode {
     }
     return { array: part(array, input), constant };
   });
-  const present = made.type === 'Concat' ? inputs.filter((input) => input !== null) : inputs;
+  const present = leavesOut(made.type) ? inputs.filter((input) => input !== null) : inputs;
   return { ...made, inputs: present, attributes: { ...made.attributes, ...tile.attributes } };
 }
 

@@ -71,6 +71,11 @@ rows(test, [
     { type: 'CenterCropPad', opset: 18, inputs: [f32(2, 3, 4), longs(7)], attributes: { axes: ints(-1) } },
   ],
   [
+    'nchw,*->nchw',
+    'chn',
+    { type: 'CenterCropPad', opset: 18, inputs: [f32(8, 9, 3, 2), { ...longs(5, 4, 3, 5), constant: false }] },
+  ],
+  [
     'ncw,ab,a->ncw',
     '',
     { type: 'ScatterND', opset: 18, inputs: [f32(3, 4, 2), { ...index(2, 2, 3), values: [0, 1, 0, 2, 3, 1] }, f32(2)] },

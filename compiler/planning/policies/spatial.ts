@@ -11,6 +11,7 @@ import { TINY } from '../costs/roofline.ts';
 import { cutsOf } from '../cuts.ts';
 import type { Plan, PlanPart } from '../plan.ts';
 import { outputRegion, primaryLetters, wholeSpans } from '../resolve.ts';
+import { togetherOf } from '../together.ts';
 import { recomputeHalos } from './halo.ts';
 import { Holdings } from './holdings.ts';
 import type { Policy } from './policy.ts';
@@ -56,12 +57,16 @@ function spansBySpeed(cluster: Cluster, size: number, step: number): { device: s
 class SpatialPlanner {
   private readonly holdings: Holdings;
   private readonly sharings: Sharing[] = [];
+  /** Where the operators run that must run together, by group. */
+  private readonly homes = new Map<string, string>();
+  private readonly together: (operator: string) => string;
 
   constructor(
     private readonly program: Program<'imported'>,
     private readonly cluster: Cluster,
   ) {
     this.holdings = new Holdings(program, cluster.inputs);
+    this.together = togetherOf(program);
   }
 
   plan(): Sharing[] {
@@ -78,7 +83,7 @@ class SpatialPlanner {
 
   private share(operator: Compute, cut: Cut | null): Sharing {
     const candidates = cut ? this.candidates(operator, cut) : [];
-    if (candidates.length === 0) return this.wholeOnOne(operator, cut);
+    if (candidates.length === 0) return this.atHome(this.wholeOnOne(operator, cut));
     const costs = candidates.map((candidate) => this.holdings.missingBytes(candidate));
     if (Math.min(...costs) > 0 && this.isGate(operator, cut!)) return this.everywhere(operator, cut!);
     // Nearly as few bytes are as good: rows come first, and neighbours that are cut alike need no exchange.
@@ -116,6 +121,14 @@ class SpatialPlanner {
       cut,
       shares: this.cluster.devices.map(({ name }) => ({ device: name, spans: wholeSpans(cut) })),
     };
+  }
+
+  /** Where those run that it must run with, if they have a place; else this becomes theirs. */
+  private atHome(sharing: Sharing): Sharing {
+    const group = this.together(sharing.operator.origin);
+    const device = this.homes.get(group) ?? sharing.shares[0]!.device;
+    this.homes.set(group, device);
+    return { ...sharing, shares: sharing.shares.map((share) => ({ ...share, device })) };
   }
 
   /** On the device that lacks the fewest bytes of its inputs; the fastest of several. */
