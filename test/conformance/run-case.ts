@@ -7,13 +7,13 @@ import { reference } from '../../compiler/cli/reference.ts';
 import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compare } from '../../compiler/compare.ts';
 import { lower } from '../../compiler/lower.ts';
-import { type Program, valueKey, writes } from '../../compiler/ir/program.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
-import { cutsOf } from '../../compiler/planning/cuts.ts';
-import { makePlan } from '../../compiler/planning/policies/index.ts';
+import { makePlan, preparePolicy } from '../../compiler/planning/policies/index.ts';
 import { openBundle, type Tensor } from '../../runtime/index.ts';
 import { type Case, type DataSet, freeDimensions, readData, withoutDefaults } from './cases.ts';
-import { type Reason, splitEverything } from './split-everything.ts';
+import { type Reason, wholeReasons } from './reasons.ts';
+import { splitOperators } from './split-count.ts';
+import { splitEverything } from './split-everything.ts';
 
 export interface Options {
   readonly devices: number;
@@ -67,20 +67,6 @@ function differences(actual: Named, expected: Named): string[] {
   });
 }
 
-/** Whether an operator of the model has parts that differ on several devices. */
-function isSplit(program: Program, imported: Program<'imported'>): boolean {
-  const { constants } = cutsOf(imported);
-  const first = new Map<string, { device: string | null; key: string }>();
-  return program.operators.some((operator) => {
-    if (operator.kind !== 'compute' || constants.has(operator.origin)) return false;
-    const { device, origin } = operator;
-    const key = writes(operator).map(valueKey).join();
-    const other = first.get(origin);
-    if (!other) first.set(origin, { device, key });
-    return other !== undefined && other.device !== device && other.key !== key;
-  });
-}
-
 interface Built {
   readonly split: boolean;
   readonly whole: readonly Reason[];
@@ -92,12 +78,11 @@ async function build(test: Case, data: DataSet, options: Options, output: string
   });
   const cluster = clusterOf(options.devices);
   const { policy, turn } = options;
-  const { plan, whole } = policy
-    ? { plan: makePlan(imported, cluster, policy), whole: [] }
-    : splitEverything(imported, cluster, turn);
+  if (policy) await preparePolicy(policy);
+  const plan = policy ? makePlan(imported, cluster, policy) : splitEverything(imported, cluster, turn);
   const { schedule } = lower(imported, { cluster, plan });
   await writeBundle(output, { schedule, plan, cluster });
-  return { split: isSplit(schedule.program, imported), whole };
+  return { split: splitOperators(schedule.program, imported).size > 0, whole: wholeReasons(imported, plan) };
 }
 
 async function runBundle(directory: string, inputs: Named): Promise<Named> {
@@ -113,7 +98,7 @@ async function runBundle(directory: string, inputs: Named): Promise<Named> {
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Why plain onnxruntime does not pass; undefined if it does. */
-async function plainFault(test: Case): Promise<string | undefined> {
+export async function plainFault(test: Case): Promise<string | undefined> {
   try {
     for (const { inputs, outputs } of readData(test)) {
       const wrong = differences(await reference(test.model, inputs), outputs);
