@@ -39,11 +39,31 @@ export function specOf(program: Program, value: Value): TensorSpec {
   return { name: valueName(program, value), dtype, shape: value.region ? lengths(value.region) : shape };
 }
 
+/**
+ * Outputs of a segment that a Transpose before QuantizeLinear reads as well. onnxruntime (1.30) rounds first and transposes then,
+ * if nobody else reads what is rounded; it forgets that a graph's output is read, and gives out the rounded one.
+ */
+function outputsNextToRounding({ operators, outputs }: Segment): Value[] {
+  const rounded = new Set<string>();
+  const moved = new Set<string>();
+  for (const operator of operators.toReversed()) {
+    if (operator.kind !== 'compute') continue;
+    const moves = operator.type === 'Transpose' && writes(operator).some((value) => rounded.has(valueKey(value)));
+    if (!moves && operator.type !== 'QuantizeLinear') continue;
+    const [data] = reads(operator).map(valueKey);
+    rounded.add(data!);
+    if (moves) moved.add(data!);
+  }
+  return outputs.filter((value) => moved.has(valueKey(value)));
+}
+
 class SegmentModel {
   private readonly graph: GraphBuilder;
   private readonly opset: number;
   /** ONNX names by value, of all values in the segment; no two are the same. */
   private readonly names = new Map<string, string>();
+  /** Other names that outputs have inside the segment: an Identity, a reader that onnxruntime sees, gives them out. */
+  private readonly inner = new Map<string, string>();
   /** Names of the weights that are in the graph. */
   private readonly weights = new Set<string>();
 
@@ -72,15 +92,22 @@ class SegmentModel {
       const key = valueKey(value);
       if (!this.names.has(key)) this.names.set(key, this.graph.fresh(valueName(this.program, value)));
     }
+    for (const value of outputsNextToRounding(this.segment)) {
+      this.inner.set(valueKey(value), this.graph.fresh(`${this.nameOf(value)}.made`));
+    }
   }
 
   private nameOf(value: Value): string {
-    return this.names.get(valueKey(value))!;
+    const key = valueKey(value);
+    return this.inner.get(key) ?? this.names.get(key)!;
   }
 
   async build(): Promise<{ bytes: Uint8Array; inputs: TensorSpec[]; outputs: TensorSpec[] }> {
     const { segment } = this;
-    const spec = (value: Value): TensorSpec => ({ ...specOf(this.program, value), name: this.nameOf(value) });
+    const spec = (value: Value): TensorSpec => ({
+      ...specOf(this.program, value),
+      name: this.names.get(valueKey(value))!,
+    });
     const inputs = segment.inputs.map(spec);
     const outputs = segment.outputs.map(spec);
     for (const operator of segment.operators) {
@@ -89,6 +116,7 @@ class SegmentModel {
     }
     // Outputs of the model that are weights of it.
     for (const value of segment.outputs) await this.read(value);
+    for (const [key, name] of this.inner) this.graph.node('Identity', [name], [this.names.get(key)!]);
     const info = ({ name, dtype, shape }: TensorSpec) => valueInfo(name, dtype, shape);
     const opsets = { ...this.program.opsets, '': this.opset };
     const model = onnx.ModelProto.create({
