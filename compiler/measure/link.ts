@@ -1,13 +1,15 @@
 /** What a link between two devices carries, with the frames and sockets that bundles use: one end serves, the other measures. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dealer, Router } from 'zeromq';
 import { decodeFrame, encodeFrame, type Frame, PROTOCOL } from '../../runtime/frame.ts';
 import { zeromq } from '../../runtime/modules.ts';
 import { isEndpoint, type Parts } from '../../runtime/zeromq-wire.ts';
 import { CompileError } from '../error.ts';
 import { quantile } from './attribute.ts';
+import { ONE_SESSION, touchOther } from './caches.ts';
 
 export interface LinkRates {
-  /** Seconds from sending 64 bytes until they are back. */
+  /** Seconds from sending 64 bytes until they are back, with caches as a session leaves them on both ends. */
   readonly roundTrip: number;
   /** Bytes per second, from here to there and back. */
   readonly to: number;
@@ -25,6 +27,8 @@ const TRIPS = 100;
 const WARM_UP = 10;
 const SMALL = 64;
 const LARGE = 2 ** 20;
+/** ms in which the other end is ready for the next trip. */
+const REST = 5;
 /** A burst takes long enough when it takes so many seconds, and is long enough with so many frames. */
 const LONG = 0.25;
 const MOST = 256;
@@ -96,7 +100,10 @@ class LinkTest {
     await this.receive('hello');
     const trips: number[] = [];
     const small = tensorFrame(ECHO, SMALL);
+    const forget = touchOther(ONE_SESSION);
     for (let i = 0; i < WARM_UP + TRIPS; i++) {
+      forget();
+      await sleep(REST);
       const begin = performance.now();
       await this.socket.send([...small]);
       await this.receive('tensor');
@@ -154,11 +161,13 @@ export async function measureLink(endpoint: string, timeout: number): Promise<Li
   }
 }
 
-async function answer(socket: Router, peer: Buffer, frame: Frame): Promise<void> {
+async function answer(socket: Router, peer: Buffer, frame: Frame, forget: () => void): Promise<void> {
   const send = (parts: Parts) => socket.send([peer, ...parts]);
   if (frame.kind === 'hello') await send(hello());
-  else if (frame.kind === 'tensor' && frame.channel === ECHO) await send(encodeFrame(frame));
-  else if (frame.kind === 'start') {
+  else if (frame.kind === 'tensor' && frame.channel === ECHO) {
+    await send(encodeFrame(frame));
+    forget();
+  } else if (frame.kind === 'start') {
     const large = tensorFrame(COUNT, LARGE);
     for (let i = 0; i < Math.min(frame.inference, MOST); i++) await send(large);
   }
@@ -178,6 +187,7 @@ export async function serveLink(
   checkEndpoint(endpoint);
   const { Router } = zeromq();
   const socket = new Router(options(timeout, endpoint));
+  const forget = touchOther(ONE_SESSION);
   try {
     await socket.bind(endpoint).catch((cause: unknown) => {
       throw linkError(
@@ -192,7 +202,7 @@ export async function serveLink(
       const [peer, ...parts] = await socket.receive();
       const frame = decodeFrame(parts);
       if (frame.kind === 'bye') return;
-      if (peer && frame.kind !== 'malformed') await answer(socket, peer, frame);
+      if (peer && frame.kind !== 'malformed') await answer(socket, peer, frame, forget);
     }
   } catch (cause) {
     if (!isTimeout(cause)) throw cause;

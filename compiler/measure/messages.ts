@@ -5,9 +5,9 @@ import { zeromq } from '../../runtime/modules.ts';
 import type { Profile } from '../profile/profile.ts';
 import { quantile } from './attribute.ts';
 
-const BURSTS = 32;
+const BURSTS = 40;
 /** Messages between two sessions. */
-const BURST = 4;
+const BURST = 2;
 /** Until JavaScript is compiled. */
 const WARM_UP = 400;
 /** A halo of a few rows. */

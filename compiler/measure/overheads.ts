@@ -11,6 +11,7 @@ import { valueInfo } from '../onnx/encode.ts';
 import { onnx } from '../onnx/proto.ts';
 import type { Profile } from '../profile/profile.ts';
 import { quantile } from './attribute.ts';
+import { ALL_SESSIONS, ONE_SESSION, touchOther } from './caches.ts';
 import { measureMessages } from './messages.ts';
 import type { TilesModel } from './tile-model.ts';
 import { feedsOf, type Kernel, traceRuns } from './trace.ts';
@@ -18,10 +19,6 @@ import { feedsOf, type Kernel, traceRuns } from './trace.ts';
 /** What convolutions pass on in the middle of a network; half of it lies in few rows. */
 const SHAPE = [1, 64, 56, 56];
 const HALF = [1, 64, 28, 56];
-/** Bytes that a device's other sessions touch between two runs of one, and what is left of a core's own caches after one. */
-const ALL_SESSIONS = 128 * 2 ** 20;
-const ONE_SESSION = 8 * 2 ** 20;
-const LINE = 64;
 const RUNS = 40;
 const WARM_UP = 8;
 
@@ -123,14 +120,6 @@ const cutAndJoined = (): TilesModel =>
     );
     graph.slice('joined', firstElement(SHAPE), SHAPE, 'y0');
   });
-
-/** Touches other memory. */
-function touchOther(bytes: number): () => void {
-  const other = new Float64Array(bytes / 8);
-  return () => {
-    for (let i = 0; i < other.length; i += LINE / 8) other[i]! += 1;
-  };
-}
 
 /** The same session while caches hold its memory, and where they do not. */
 async function memoryRates(place: Place, forget: () => void): Promise<Profile['memory']> {
