@@ -124,7 +124,9 @@ export function costGraphOf(
       return {
         name: operator.origin,
         seconds,
-        joules: cluster.devices.map((device, d) => seconds[d]! * extraPower(device, 'compute')),
+        joules: cluster.devices.map(
+          (device, d) => costs.joules?.(device.name, program, operator) ?? seconds[d]! * extraPower(device, 'compute'),
+        ),
         weightBytes: cluster.devices.map(() => weights[i]!),
       };
     }),

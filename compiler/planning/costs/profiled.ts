@@ -86,9 +86,15 @@ export class ProfiledDevice implements DeviceCosts {
   }
 
   border(bytes: number): number {
-    const { session, memory } = this.profile;
-    // What leaves one session is read by the next: out of the caches, and into the layout that convolutions want.
-    return session.seconds + bytes * (1 / session.outputs + 1 / memory.cold + 2 / memory.copy);
+    const { session, messages, memory } = this.profile;
+    // A session ends where something is sent and something else waited for. What leaves it is read by the next: out of the
+    // caches, and into the layout that convolutions want.
+    return (
+      session.seconds +
+      messages.send +
+      messages.receive +
+      bytes * (1 / session.outputs + 1 / memory.cold + 2 / memory.copy)
+    );
   }
 
   segment(program: Program, segment: Segment): number {

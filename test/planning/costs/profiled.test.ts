@@ -100,7 +100,7 @@ test('a session costs its operators, itself, what it hands over, and what it tou
   const segment = segmentOf(['softmax'], [named('add').outputs[0]!.tensor], ['softmax']);
   const bytes = 4 * 16 * 4 * 4;
   close(device.segment(program, segment), 7 + 1e-4 + bytes / 1e9 + (2 * bytes) / 1e9);
-  close(device.border(1000), 1e-4 + 1000 * (1 / 1e9 + 1 / 1e9 + 2 / 1e10));
+  close(device.border(1000), 1e-4 + 5e-5 + 1000 * (1 / 1e9 + 1 / 1e9 + 2 / 1e10));
   assert.equal([device.message('send'), device.message('receive'), device.joules()], [2e-5, 3e-5, undefined]);
 });
 
