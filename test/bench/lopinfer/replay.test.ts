@@ -183,7 +183,7 @@ test('promises are counted, and what breaks them is named', async () => {
 
 function bench(...flags: string[]) {
   const command = ['--import', 'tsx', join(root, 'test/bench/lopinfer.ts'), ...flags];
-  return spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8', timeout: 120_000 });
+  return spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8', timeout: 400_000 });
 }
 
 test('the bench runs on another log and prints JSON', () => {

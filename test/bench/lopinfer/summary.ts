@@ -79,6 +79,8 @@ export function summarise(replay: Replay, rows: readonly Row[], methods: readonl
 }
 
 export interface Kept {
+  /** It holds on any log, or we have a bug. */
+  readonly isCertain: boolean;
   readonly promise: string;
   readonly kept: number;
   readonly of: number;
@@ -100,18 +102,21 @@ export function promises({ flow, predicted }: Replay, rows: readonly Row[], meth
   const theirs = predicted.filter(({ method }) => method === 'LOPInfer');
   const dropped = theirs.flatMap(({ bandwidth, environment, ms }) => {
     const ours = rows.find((row) => row.bandwidth === bandwidth)?.outcomes.get(DROPPED);
-    return ours ? [{ bandwidth, environment, ms, ours: ours.seconds }] : [];
+    // Without a link all that is compared is two measurements of the same board.
+    return ours && bandwidth > 0 ? [{ bandwidth, environment, ms, ours: ours.seconds }] : [];
   });
   const above = dropped.filter(({ ms, ours }) => ours >= ms / 1000);
   const all: Kept[] = [
     {
       promise: `${flow.model}: exact is never slower than a baseline`,
+      isCertain: true,
       kept: pairs.length - slower.length,
       of: pairs.length,
       broken: slower.map(({ bandwidth, name, base }) => `${bandwidth} MB/s: ${name} against ${base}`),
     },
     {
       promise: `${flow.model}: ${DROPPED} is below LOPInfer's own predictions`,
+      isCertain: false,
       kept: dropped.length - above.length,
       of: dropped.length,
       broken: above.map(
