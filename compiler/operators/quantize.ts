@@ -1,5 +1,5 @@
 /** Quantizing and products of quantized matrices. */
-import type { Span } from '../ir/region.ts';
+import { length, type Span } from '../ir/region.ts';
 import { matmulLetters } from './matmul.ts';
 import {
   axisLetters,
@@ -32,6 +32,11 @@ export const linear: Rule = (node) => {
             [letters[axis]!]: ([begin, end], input): Span =>
               input === 0 ? [begin, end] : [Math.floor(begin / block), Math.ceil(end / block)],
           },
+          // Of one block in a vector onnxruntime says that it is no blocks at all.
+          adjust: (tile, spans) =>
+            shape.length === 1 && length(spans[letters]!) <= block
+              ? { ...tile, attributes: { block_size: { kind: 'int', value: 0 } } }
+              : tile,
         }
       : {}),
   });

@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { suite } from 'uvu';
-import { f32, type Input, int } from './brute-force.ts';
-import { rows } from './suite.ts';
+import { type Case, f32, type Input, int } from './brute-force.ts';
+import { property, rows } from './suite.ts';
 
 const test = suite('along');
 
@@ -34,5 +35,38 @@ rows(test, [
   ['ncw,*->ncw', '', { type: 'CumSum', inputs: [x, { ...scalar(1), constant: false }] }],
   ['n,*->n', '', { type: 'CumSum', inputs: [f32(5), { ...scalar(0), constant: false }] }],
 ]);
+
+const any = fc
+  .record({
+    type: fc.constantFrom('CumSum', 'CumProd', 'ArgMax', 'ArgMin', 'TopK'),
+    shape: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
+    axis: fc.nat(3),
+    negative: fc.boolean(),
+    one: fc.boolean(),
+    other: fc.boolean(),
+    k: fc.integer({ min: 1, max: 4 }),
+  })
+  .map(({ type, shape, axis, negative, one: first, other, k }): Case => {
+    const at = axis % shape.length;
+    const told = negative ? at - shape.length : at;
+    const x = f32(...shape);
+    const flag = (value: boolean) => int(value ? 1 : 0);
+    if (type.startsWith('Cum'))
+      return {
+        type,
+        opset: 26,
+        inputs: [x, scalar(told)],
+        attributes: { reverse: flag(first), exclusive: flag(other) },
+      };
+    if (type.startsWith('Arg'))
+      return {
+        type,
+        inputs: [x],
+        attributes: { axis: int(told), keepdims: flag(first), select_last_index: flag(other) },
+      };
+    const attributes = { axis: int(told), largest: flag(first) };
+    return { type, inputs: [x, one(Math.min(k, shape[at]!))], attributes, outputs: [true, true] };
+  });
+property(test, 'any operator along a dimension', 'chnw', any, 80);
 
 test.run();

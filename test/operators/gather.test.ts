@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { suite } from 'uvu';
-import { f32, type Input, int } from './brute-force.ts';
-import { rows } from './suite.ts';
+import { type Case, f32, type Input, int, text } from './brute-force.ts';
+import { property, rows } from './suite.ts';
 
 const test = suite('gather');
 
@@ -54,5 +55,63 @@ rows(test, [
   ],
   ['ncyx,nhwp->nchw', 'chnw', { type: 'GridSample', opset: 16, inputs: [f32(2, 3, 5, 4), f32(2, 4, 3, 2)] }],
 ]);
+
+const extents = (least: number, most: number) =>
+  fc.array(fc.integer({ min: 1, max: 4 }), { minLength: least, maxLength: most });
+
+const gathers = fc
+  .record({ data: extents(1, 3), indices: extents(0, 2), axis: fc.integer({ min: -3, max: 2 }) })
+  .map(({ data, indices, axis }): Case => {
+    const at = axis < 0 ? -1 - ((-axis - 1) % data.length) : axis % data.length;
+    return { type: 'Gather', inputs: [f32(...data), index(data.at(at)!, ...indices)], attributes: { axis: int(at) } };
+  });
+property(test, 'any gather', 'chnw', gathers, 60);
+
+/** Indices, and what they pick from or write to, that is longer by some along other dimensions. */
+const picks = fc
+  .record({
+    shape: extents(1, 3),
+    longer: fc.array(fc.nat(2), { minLength: 3, maxLength: 3 }),
+    axis: fc.nat(2),
+    size: fc.integer({ min: 1, max: 5 }),
+    negative: fc.boolean(),
+    kind: fc.constantFrom('GatherElements', 'none', 'add', 'mul', 'max', 'min'),
+  })
+  .map(({ shape, longer, axis, size, negative, kind }): Case => {
+    const at = axis % shape.length;
+    const data = shape.map((extent, i) => (i === at ? size : extent + longer[i]!));
+    const attributes = { axis: int(negative ? at - shape.length : at) };
+    const read = [f32(...data), index(size, ...shape)];
+    return kind === 'GatherElements'
+      ? { type: kind, inputs: read, attributes }
+      : {
+          type: 'ScatterElements',
+          opset: 18,
+          // Where two updates meet, which is last does not depend on the other dimensions.
+          inputs: [...read, f32(...shape)],
+          attributes: { ...attributes, reduction: text(kind) },
+        };
+  });
+property(test, 'any elements picked or written', 'cnw', picks, 100);
+
+/** `[batch.., lead.., k]` indices into `[batch.., k indexed.., rest..]`. */
+const places = fc
+  .record({
+    batch: extents(0, 1),
+    lead: extents(1, 2),
+    indexed: extents(1, 2),
+    rest: extents(0, 2),
+    writes: fc.boolean(),
+  })
+  .map(({ batch, lead, indexed, rest, writes }): Case => {
+    const least = Math.min(...indexed);
+    if (writes) {
+      const inputs = [f32(...indexed, ...rest), index(least, ...lead, indexed.length), f32(...lead, ...rest)];
+      return { type: 'ScatterND', opset: 18, inputs, attributes: { reduction: text('add') } };
+    }
+    const inputs = [f32(...batch, ...indexed, ...rest), index(least, ...batch, ...lead, indexed.length)];
+    return { type: 'GatherND', inputs, attributes: { batch_dims: int(batch.length) } };
+  });
+property(test, 'any places picked or written', 'cdhnw', places, 80);
 
 test.run();

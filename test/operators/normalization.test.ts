@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { suite } from 'uvu';
-import { f32, float, type Input, int, ints } from './brute-force.ts';
-import { type Row, rows } from './suite.ts';
+import { type Case, f32, float, type Input, int, ints } from './brute-force.ts';
+import { property, type Row, rows } from './suite.ts';
 
 const test = suite('normalization');
 
@@ -87,5 +88,59 @@ rows(test, [
     { type: 'BatchNormalization', opset: 7, inputs: [x, ...features], attributes: { spatial: int(0) } },
   ],
 ]);
+
+const any = fc
+  .record({
+    shape: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 4 }),
+    axis: fc.nat(3),
+    negative: fc.boolean(),
+    some: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+    size: fc.integer({ min: 1, max: 9 }),
+    kind: fc.constantFrom('Layer', 'RMS', 'Lp', 'MeanVariance', 'LRN', 'Group', 'Instance', 'Batch', 'training'),
+  })
+  .map(({ shape, axis, negative, some, size, kind }): Case => {
+    const at = axis % shape.length;
+    const told = { axis: int(negative ? at - shape.length : at) };
+    const [given, channels, inner] = [f32(...shape), shape[1]!, shape.slice(at)];
+    const [first, second] = some;
+    // Both need a dimension behind the channels; one group normalizes one element of each otherwise.
+    const picture = f32(...shape.slice(0, 2), ...(shape.length > 2 ? shape.slice(2) : [3]));
+    switch (kind) {
+      case 'Layer':
+        return {
+          type: 'LayerNormalization',
+          inputs: [given, f32(...inner), ...(first ? [f32(...inner)] : [])],
+          attributes: told,
+          outputs: [true, first!, second!],
+        };
+      case 'RMS':
+        return { type: 'RMSNormalization', opset: 23, inputs: [given, f32(...inner)], attributes: told };
+      case 'Lp':
+        return { type: 'LpNormalization', inputs: [given], attributes: { ...told, p: int(first ? 1 : 2) } };
+      case 'MeanVariance': {
+        const axes = [...shape.keys()].filter((i) => i === at || some[i]);
+        return { type: 'MeanVarianceNormalization', inputs: [given], attributes: { axes: ints(...axes) } };
+      }
+      case 'LRN':
+        return { type: 'LRN', inputs: [f32(2, (size % 5) + 1, 3, 2)], attributes: { size: int(2 * (size >> 1) + 1) } };
+      case 'Group': {
+        const groups = [...Array(channels).keys()].map((i) => i + 1).filter((count) => channels % count === 0);
+        const attributes = { num_groups: int(groups[size % groups.length]!) };
+        return { type: 'GroupNormalization', opset: 21, inputs: [picture, f32(channels), f32(channels)], attributes };
+      }
+      case 'Instance':
+        return { type: 'InstanceNormalization', inputs: [picture, f32(channels), f32(channels)] };
+      case 'Batch':
+        return { type: 'BatchNormalization', inputs: batch(given, channels) };
+      default:
+        return {
+          type: 'BatchNormalization',
+          inputs: batch(given, channels),
+          attributes: { training_mode: int(1) },
+          outputs: [true, true, true],
+        };
+    }
+  });
+property(test, 'any normalization', 'chnw', any, 150);
 
 test.run();

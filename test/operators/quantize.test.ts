@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { suite } from 'uvu';
 import { type Case, f32, type Input, int, ints } from './brute-force.ts';
-import { rows } from './suite.ts';
+import { property, rows } from './suite.ts';
 
 const test = suite('quantize');
 
@@ -78,5 +79,34 @@ rows(test, [
 function withZero(given: Case): Case {
   return { ...given, inputs: given.inputs.map((input, i) => (i === 5 ? zero : input)) };
 }
+
+/** One scale for all, one a place along the axis, or one a block of places there. */
+const scaled = fc
+  .record({
+    shape: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }),
+    axis: fc.nat(3),
+    negative: fc.boolean(),
+    kind: fc.constantFrom('all', 'axis', 'block'),
+    block: fc.integer({ min: 1, max: 3 }),
+    zero: fc.boolean(),
+    bytes: fc.boolean(),
+  })
+  .map(({ shape, axis, negative, kind, block, zero: hasZero, bytes }): Case => {
+    const at = axis % shape.length;
+    const blocks = shape.map((extent, i) => (i === at ? Math.ceil(extent / block) : extent));
+    // onnxruntime takes one scale of a vector for one of all.
+    const one = blocks.length === 1 && blocks[0] === 1;
+    const parameters = kind === 'all' ? [] : kind === 'axis' || one ? [shape[at]!] : blocks;
+    return {
+      type: bytes ? 'DequantizeLinear' : 'QuantizeLinear',
+      opset: 21,
+      inputs: [(bytes ? u8 : f32)(...shape), scale(...parameters), ...(hasZero ? [u8(...parameters)] : [])],
+      attributes: {
+        axis: int(negative ? at - shape.length : at),
+        ...(kind === 'block' && !one ? { block_size: int(block) } : {}),
+      },
+    };
+  });
+property(test, 'any scales', 'chnw', scaled, 80);
 
 test.run();
