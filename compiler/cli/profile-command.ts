@@ -27,6 +27,7 @@ const DISTURBED = 0.15;
 
 const microseconds = (seconds: number): string => `${(seconds * 1e6).toFixed(0)} µs`;
 const rate = (bytes: number): string => `${formatBytes(Math.round(bytes))}/s`;
+const cold = ({ cold: levels }: Profile['memory']): string => microseconds(levels.at(-1)!.seconds * 2 ** 20);
 const points = ({ chains }: Profile): Point[] =>
   Object.values(chains).flatMap(({ plain, blocked }) => [...plain, ...blocked]);
 
@@ -52,7 +53,7 @@ function deviceText({ profile, seconds, spread }: DeviceReport, output: string):
     table(['operators begin with', 'kinds', 'sizes', 'best GFLOP/s'], typeRows(profile)),
     `session ${microseconds(session.seconds)}, outputs ${rate(session.outputs)}`,
     `message sent ${microseconds(messages.send)}, received ${microseconds(messages.receive)}`,
-    `memory: joins ${rate(memory.copy)}, not in the caches ${rate(memory.cold)} more`,
+    `memory: joins ${rate(memory.copy)}; what caches have forgotten ${cold(memory)} more a MiB`,
     `${machine.threads} threads, spread ${(100 * spread).toFixed(1)} %, ${seconds.toFixed(1)} s`,
     `wrote ${output}; in the cluster file: devices: { NAME: { profile: ${output} } }`,
   ].join('\n');

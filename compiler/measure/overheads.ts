@@ -20,6 +20,8 @@ import { feedsOf, type Kernel, traceRuns } from './trace.ts';
 const SHAPE = [1, 64, 56, 56];
 const HALF = [1, 64, 28, 56];
 const RUNS = 40;
+/** Bytes of other memory: about what a core's own caches hold, its share of the common one, more than that. */
+const LEVELS = [ONE_SESSION, 4 * ONE_SESSION, ALL_SESSIONS];
 const WARM_UP = 8;
 
 const bytesOf = (shape: readonly number[]): number => 4 * shape.reduce((product, size) => product * size, 1);
@@ -121,28 +123,32 @@ const cutAndJoined = (): TilesModel =>
     graph.slice('joined', firstElement(SHAPE), SHAPE, 'y0');
   });
 
-/** The same session while caches hold its memory, and where they do not. */
-async function memoryRates(place: Place, forget: () => void): Promise<Profile['memory']> {
-  const options = { ...place, name: 'memory' };
-  const hot = await traceRuns(cutAndJoined(), WARM_UP + RUNS, options);
-  const cold = await traceRuns(cutAndJoined(), WARM_UP + RUNS, { ...options, before: forget });
+/** The same session while caches hold its memory, and after more and more other memory was touched. */
+async function memoryRates(place: Place): Promise<Profile['memory']> {
+  const trace = (before: () => void) => traceRuns(cutAndJoined(), WARM_UP + RUNS, { ...place, name: 'memory', before });
   const sum = (kernels: readonly Kernel[]) => kernels.reduce((all, kernel) => all + secondsOf(kernel), 0);
-  const moving = hot.filter(({ type }) => ['Slice', 'Split', 'Concat'].includes(type));
   const bytes = bytesOf(SHAPE);
+  const hot = await trace(() => {});
+  const moving = hot.filter(({ type }) => ['Slice', 'Split', 'Concat'].includes(type));
+  const cold: Profile['memory']['cold'] = [];
+  for (const touched of LEVELS) {
+    const more = sum(await trace(touchOther(touched))) - sum(hot);
+    // The input, what is made of it, and at the same time its halves. More memory never makes it faster.
+    cold.push({ touched, seconds: Math.max(more / (3 * bytes), cold.at(-1)?.seconds ?? 0) });
+  }
   // Read as a whole and written as halves, then read as halves and written as a whole.
-  const copy = (4 * bytes) / sum(moving);
-  // The input, what is made of it, and at the same time its halves.
-  return { copy, cold: (3 * bytes) / Math.max(sum(cold) - sum(hot), sum(hot) / 100) };
+  return { copy: (4 * bytes) / sum(moving), cold };
 }
 
 export async function measureOverheads(place: Place): Promise<Pick<Profile, 'session' | 'messages' | 'memory'>> {
   const [afterOne, afterAll] = [touchOther(ONE_SESSION), touchOther(ALL_SESSIONS)];
-  const [nothing] = await timeRuns([touching([1, 1, 1, 1], true)], place, afterOne);
+  const nothing = [touching([1, 1, 1, 1], true)];
+  const [alone] = await timeRuns(nothing, place, () => {});
+  const [seconds] = await timeRuns(nothing, place, afterOne);
   const [kept, all] = await timeRuns([touching(SHAPE, false), touching(SHAPE, true)], place, afterAll);
-  const outputs = bytesOf(SHAPE) / Math.max(all! - kept!, all! / 100);
   return {
-    session: { seconds: nothing!, outputs },
+    session: { seconds: seconds!, alone: alone!, outputs: bytesOf(SHAPE) / Math.max(all! - kept!, all! / 100) },
     messages: await measureMessages(afterOne),
-    memory: await memoryRates(place, afterAll),
+    memory: await memoryRates(place),
   };
 }

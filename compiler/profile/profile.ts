@@ -42,7 +42,10 @@ const file = z.strictObject({
   models: z.array(z.string()),
   /** What a run of a session costs beside its operators. */
   session: z.strictObject({
+    /** After another session. */
     seconds,
+    /** Again and again. */
+    alone: seconds,
     /** Bytes per second at which outputs are handed over. */
     outputs: rate,
   }),
@@ -51,8 +54,21 @@ const file = z.strictObject({
   memory: z.strictObject({
     /** Bytes per second, read and written, at which onnxruntime joins and cuts tensors. */
     copy: rate,
-    /** Bytes per second, read or written, that memory costs more when the caches next to the core do not hold it. */
-    cold: rate,
+    /** What memory costs that is touched again, by how much other memory was touched in between; ascending. */
+    cold: z
+      .array(
+        z.strictObject({
+          /** Bytes. */
+          touched: z.number().positive(),
+          /** A byte. */
+          seconds: z.number().min(0).max(1),
+        }),
+      )
+      .min(1)
+      .refine(
+        (levels) => levels.every(({ touched }, i) => i === 0 || touched > levels[i - 1]!.touched),
+        'not ascending',
+      ),
   }),
   /** By key of the chain, see planning/costs/chains.ts. */
   chains: z.record(z.string(), chain),

@@ -55,7 +55,11 @@ const refused: Record<string, [text: string, message: RegExp]> = {
   'a text for seconds': [changed((p) => Object.assign(first(p), { seconds: ['1'] })), /seconds\.0/],
   'more than a day': [changed((p) => Object.assign(first(p), { seconds: [1e6] })), /seconds\.0/],
   'infinitely many bytes a second': [changed(() => {}).replace('"copy":10000000000', '"copy":1e999'), /memory\.copy/],
-  'no rate': [changed((p) => Object.assign(p.memory, { cold: 0 })), /memory\.cold/],
+  'no rate': [changed((p) => Object.assign(p.memory, { copy: 0 })), /memory\.copy/],
+  'levels out of order': [
+    changed((p) => p.memory.cold.push({ touched: 1, seconds: 0 })),
+    /memory\.cold: not ascending/,
+  ],
   'a size that is no number of elements': [changed((p) => Object.assign(first(p).sizes, { m: 1.5 })), /sizes\.m/],
   'an unknown field': [changed((p) => Object.assign(p, { colour: 'red' })), /colour/],
   'a chain without points': [changed((p) => Object.assign(p.chains[KEY]!, { plain: [] })), /plain/],

@@ -20,9 +20,9 @@ export const profileOf = (chains: Readonly<Record<string, MeasuredChain>>, more:
   version: 1,
   machine: { cpu: 'made up', architecture: 'x64', platform: 'linux', onnxruntime: '1.30.0', threads: 1 },
   models: ['made-up'],
-  session: { seconds: 1e-4, outputs: 1e9 },
+  session: { seconds: 1e-4, alone: 1e-5, outputs: 1e9 },
   messages: { send: 2e-5, receive: 3e-5 },
-  memory: { copy: 1e10, cold: 1e9 },
+  memory: { copy: 1e10, cold: [{ touched: 1, seconds: 1e-9 }] },
   chains,
   ...more,
 });

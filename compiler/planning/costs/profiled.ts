@@ -1,8 +1,8 @@
 /** Costs of one device from its profile. */
 
 import { CompileError } from '../../error.ts';
-import type { Compute, Program, Value } from '../../ir/program.ts';
-import { reads, tensorOf, valueKey, writes } from '../../ir/program.ts';
+import type { Compute, Program } from '../../ir/program.ts';
+import { valueKey } from '../../ir/program.ts';
 import { length } from '../../ir/region.ts';
 import type { DeviceProfile } from '../../profile/load.ts';
 import type { Profile } from '../../profile/profile.ts';
@@ -10,37 +10,20 @@ import { cutsOf } from '../cuts.ts';
 import type { Segment } from '../schedule.ts';
 import { modelOperator, Session } from './chains.ts';
 import { type DeviceCosts, handedBytes, type Source, type Work } from './device-costs.ts';
+import { coldSeconds, footprint, touchedBytes } from './footprint.ts';
 import { Measured } from './measured.ts';
-import { share, valueBytes } from './roofline.ts';
+import { share } from './roofline.ts';
 import { SessionCosts } from './session-costs.ts';
 import { type Family, familyOf, type Sizes, sizesOf, trafficOf } from './signature.ts';
 
 const isWork = (operator: { kind: string }): operator is Work =>
   operator.kind === 'compute' || operator.kind === 'assemble';
 
-/** Bytes that a session touches for the first time: its inputs, and the most that it holds at once of what it makes. */
-function touchedBytes(program: Program, { operators, inputs, outputs }: Segment): number {
-  const bytes = (value: Value) => (tensorOf(program, value.tensor).role === 'weight' ? 0 : valueBytes(program, value));
-  const last = new Map<string, number>();
-  for (const [i, operator] of operators.entries()) for (const value of reads(operator)) last.set(valueKey(value), i);
-  for (const value of outputs) last.set(valueKey(value), operators.length);
-  const made = new Set<string>();
-  let now = 0;
-  let peak = 0;
-  for (const [i, operator] of operators.entries()) {
-    for (const value of writes(operator)) {
-      made.add(valueKey(value));
-      now += bytes(value);
-    }
-    peak = Math.max(peak, now);
-    for (const value of new Map(
-      [...reads(operator), ...writes(operator)].map((one) => [valueKey(one), one]),
-    ).values()) {
-      const key = valueKey(value);
-      if (made.has(key) && (last.get(key) ?? i) === i) now -= bytes(value);
-    }
-  }
-  return inputs.reduce((sum, value) => sum + bytes(value), 0) + peak;
+/** What a device does of a program; bytes. */
+interface Own {
+  readonly operators: readonly Work[];
+  readonly weights: number;
+  readonly made: number;
 }
 
 /** The extents of a chain whose follower works on this tile. */
@@ -55,8 +38,9 @@ function sizesOfFollower(family: Family, tile: Compute): Sizes {
 export class ProfiledDevice implements DeviceCosts {
   private readonly profile: Profile;
   private readonly measured: Measured;
-  /** Of the whole program, as one session. */
-  private readonly programs = new WeakMap<Program, SessionCosts>();
+  private readonly programs = new WeakMap<Program, Own>();
+  /** Of all that the device does of a program, as one session. */
+  private readonly sessions = new WeakMap<Program, SessionCosts>();
   private readonly segments = new WeakMap<Segment, number>();
 
   /** @throws profile where the profile knows none of the model's operators */
@@ -93,7 +77,7 @@ export class ProfiledDevice implements DeviceCosts {
       session.seconds +
       messages.send +
       messages.receive +
-      bytes * (1 / session.outputs + 1 / memory.cold + 2 / memory.copy)
+      bytes * (1 / session.outputs + memory.cold.at(-1)!.seconds + 2 / memory.copy)
     );
   }
 
@@ -107,11 +91,15 @@ export class ProfiledDevice implements DeviceCosts {
       program,
       new Session(segment.operators, new Set(segment.outputs.map(valueKey))),
     );
+    const own = this.own(program);
+    const alone = segment.operators.length === own.operators.length;
+    const touched = touchedBytes(program, segment);
+    const others = own.weights + (alone ? touched : own.made);
     const seconds =
-      session.seconds +
+      (alone ? session.alone : session.seconds) +
       work.total +
       handedBytes(program, segment) / session.outputs +
-      touchedBytes(program, segment) / memory.cold;
+      touched * coldSeconds(memory.cold, others);
     this.segments.set(segment, seconds);
     return seconds;
   }
@@ -121,12 +109,24 @@ export class ProfiledDevice implements DeviceCosts {
     return this.of(program).chainOf(operator)?.answer.source ?? this.ofTile(program, operator).source;
   }
 
-  private of(program: Program): SessionCosts {
+  /** What the device does of a program. */
+  private own(program: Program): Own {
     const known = this.programs.get(program);
     if (known) return known;
-    const own = program.operators.filter(isWork).filter(({ device }) => device === null || device === this.device);
-    const made = new SessionCosts(this.measured, this.imported, program, new Session(own, new Set()));
-    this.programs.set(program, made);
+    const operators = program.operators
+      .filter(isWork)
+      .filter(({ device }) => device === null || device === this.device);
+    const own = { operators, ...footprint(program, operators) };
+    this.programs.set(program, own);
+    return own;
+  }
+
+  private of(program: Program): SessionCosts {
+    const known = this.sessions.get(program);
+    if (known) return known;
+    const { operators } = this.own(program);
+    const made = new SessionCosts(this.measured, this.imported, program, new Session(operators, new Set()));
+    this.sessions.set(program, made);
     return made;
   }
 

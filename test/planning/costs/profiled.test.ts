@@ -104,6 +104,21 @@ test('a session costs its operators, itself, what it hands over, and what it tou
   assert.equal([device.message('send'), device.message('receive'), device.joules()], [2e-5, 3e-5, undefined]);
 });
 
+test('a session that is all a device does finds itself warm', () => {
+  const levels = [
+    { touched: 1e4, seconds: 1e-9 },
+    { touched: 1e6, seconds: 3e-9 },
+  ];
+  const some = { ...profile, memory: { copy: 1e10, cold: levels } };
+  const device = new ProfiledDevice('a', program, { kind: 'profile', file: 'p.json', profile: some });
+  const segment = segmentOf(all, ['x'], ['softmax']);
+  const weights = 2 * 4 * (16 * 16 * 9 + 16);
+  // At the first Relu: what it reads and what it makes.
+  const touched = 4 * 16 * 8 * 8 * 3;
+  const cold = 1e-9 + (2e-9 * Math.log((weights + touched) / 1e4)) / Math.log(100);
+  close(device.segment(program, segment), 42.75 + 1e-5 + (4 * 16 * 4 * 4) / 1e9 + touched * cold);
+});
+
 test('operators and tiles of them, as planners ask', () => {
   const device = new ProfiledDevice('a', program, { kind: 'profile', file: 'p.json', profile });
   close(device.seconds(program, named('conv1')), 11);

@@ -1,0 +1,57 @@
+/** How much memory sessions touch, and what it costs that caches hold only some of it. */
+import type { Program, Value } from '../../ir/program.ts';
+import { reads, tensorOf, valueKey, writes } from '../../ir/program.ts';
+import type { Profile } from '../../profile/profile.ts';
+import type { Segment } from '../schedule.ts';
+import type { Work } from './device-costs.ts';
+import { valueBytes } from './roofline.ts';
+
+const isWeight = (program: Program, { tensor }: Value): boolean => tensorOf(program, tensor).role === 'weight';
+/** Each value once. */
+const distinct = (values: readonly Value[]): Value[] => [
+  ...new Map(values.map((value) => [valueKey(value), value])).values(),
+];
+const sum = (program: Program, values: readonly Value[]): number =>
+  values.reduce((bytes, value) => bytes + valueBytes(program, value), 0);
+
+/** Bytes that a session touches for the first time: its inputs, and the most that it holds at once of what it makes. */
+export function touchedBytes(program: Program, { operators, inputs, outputs }: Segment): number {
+  const last = new Map<string, number>();
+  for (const [i, operator] of operators.entries()) {
+    for (const value of [...reads(operator), ...writes(operator)]) last.set(valueKey(value), i);
+  }
+  for (const value of outputs) last.set(valueKey(value), operators.length);
+  const made = new Set<string>();
+  let now = 0;
+  let peak = 0;
+  for (const [i, operator] of operators.entries()) {
+    for (const value of writes(operator)) made.add(valueKey(value));
+    now += sum(program, writes(operator));
+    peak = Math.max(peak, now);
+    const done = distinct([...reads(operator), ...writes(operator)]).filter((value) => last.get(valueKey(value)) === i);
+    now -= sum(
+      program,
+      done.filter((value) => made.has(valueKey(value))),
+    );
+  }
+  const given = inputs.filter((value) => !isWeight(program, value));
+  return sum(program, given) + peak;
+}
+
+/** Bytes of the weights that operators read, each once, and of all that they make. */
+export function footprint(program: Program, operators: readonly Work[]): { weights: number; made: number } {
+  const weights = distinct(operators.flatMap(reads)).filter((value) => isWeight(program, value));
+  return { weights: sum(program, weights), made: sum(program, operators.flatMap(writes)) };
+}
+
+/** Seconds a byte that is touched again after `bytes` of other memory: between the measured levels by their logarithm. */
+export function coldSeconds(levels: Profile['memory']['cold'], bytes: number): number {
+  const after = levels.findIndex(({ touched }) => touched >= bytes);
+  if (after < 0) return levels.at(-1)!.seconds;
+  const upper = levels[after]!;
+  const lower = levels[after - 1];
+  // Below the first level, nothing but the core's own caches is needed.
+  if (!lower) return (upper.seconds * bytes) / upper.touched;
+  const share = Math.log(bytes / lower.touched) / Math.log(upper.touched / lower.touched);
+  return lower.seconds + share * (upper.seconds - lower.seconds);
+}
