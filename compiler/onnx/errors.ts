@@ -6,6 +6,8 @@ const at = (file: string, ...places: string[]): string[] => [[file, ...places].j
 const atNode = (file: string, node: string | undefined): string[] =>
   node === undefined ? at(file) : at(file, `node "${node}"`);
 const quoted = (name: string) => `"${name}"`;
+/** One word of a command line: exporters name dimensions `past_sequence + 1`. */
+const forShell = (word: string) => (/^[\w:.=+/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 const exportAgain = 'export the model again; `onnx.checker.check_model` names such faults too';
 
 export const notAFile = (file: string, what: string, cause?: unknown) =>
@@ -206,7 +208,7 @@ export const unboundDimension = (file: string, input: string, axis: number, para
   new CompileError(
     'unbound-dimension',
     `dimension ${axis} of input "${input}"${parameter ? ` (${parameter})` : ''} has no fixed size`,
-    { at: at(file, `input "${input}"`), hint: `set it with --dim ${parameter || `${input}:${axis}`}=SIZE` },
+    { at: at(file, `input "${input}"`), hint: `set it with --dim ${forShell(`${parameter || `${input}:${axis}`}=SIZE`)}` },
   );
 
 export const unknownDimension = (file: string, name: string, known: readonly string[]) =>

@@ -47,6 +47,7 @@ const models: Readonly<Record<string, readonly [string, string, RegExp, ...strin
   'data outside the folder': [withData('outside.onnx', '../secret.bin'), 'external-data-outside', /secret\.bin/],
   'data behind a link': [withData('linked.onnx', 'link.bin'), 'external-data-outside', /link\.bin/],
   'an unbound dimension': [model('free.onnx', modelBytes({ inputs: [value('x', [1, 'width'])] })), 'unbound-dimension', /\(width\).*--dim width=SIZE/s],
+  'a dimension whose name has spaces': [model('spaces.onnx', modelBytes({ inputs: [value('x', [1, 'past + 1'])] })), 'unbound-dimension', /--dim 'past \+ 1=SIZE'/],
   'a dimension that others add up to': [model('cache.onnx', modelBytes({ inputs: [value('x', [1, 'past+sequence'])] })), 'unbound-dimension', /"x" \(past\+sequence\).*--dim past\+sequence=SIZE/s],
   'an unknown --dim': [model('fixed.onnx', modelBytes()), 'unknown-dimension', /"height"/, '--dim', 'height=4'],
   'a --dim without a size': [good, 'flag', /NAME=SIZE/, '--dim', 'batch'],

@@ -1,4 +1,5 @@
 /** A roofline fitted to a profile's own measurements: for operators that it does not know. */
+import { quantile } from '../../../runtime/index.ts';
 import type { Point, Profile } from '../../profile/profile.ts';
 
 export interface Fit {
@@ -11,13 +12,8 @@ export interface Fit {
 const typeOf = (key: string): string => key.split(' ')[0]!;
 const total = ({ seconds }: Point): number => seconds.reduce((sum, one) => sum + one, 0);
 
-function quantile(values: readonly number[], q: number): number | undefined {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
-}
-
 /** Of the ratios measured ÷ roofline: the geometric middle. */
-const middle = (ratios: readonly number[]): number | undefined => quantile(ratios, 0.5);
+const middle = (ratios: readonly number[]): number | null => quantile(ratios, 0.5);
 
 /**
  * max(arithmetic, traffic) + dispatch, with the rates of the best measurements; each type of operator then gets the factor by
