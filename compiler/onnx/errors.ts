@@ -208,7 +208,10 @@ export const unboundDimension = (file: string, input: string, axis: number, para
   new CompileError(
     'unbound-dimension',
     `dimension ${axis} of input "${input}"${parameter ? ` (${parameter})` : ''} has no fixed size`,
-    { at: at(file, `input "${input}"`), hint: `set it with --dim ${forShell(`${parameter || `${input}:${axis}`}=SIZE`)}` },
+    {
+      at: at(file, `input "${input}"`),
+      hint: `set it with --dim ${forShell(`${parameter || `${input}:${axis}`}=SIZE`)}`,
+    },
   );
 
 export const unknownDimension = (file: string, name: string, known: readonly string[]) =>
