@@ -71,7 +71,9 @@ export class GraphBuilder {
         ? BigInt64Array.from(data, (x) => BigInt(x))
         : dtype === 'int32'
           ? Int32Array.from(data)
-          : Float32Array.from(data);
+          : dtype === 'uint8'
+            ? Uint8Array.from(data)
+            : Float32Array.from(data);
     return this.constant(name, dtype, shape, new Uint8Array(array.buffer));
   }
 

@@ -1,5 +1,6 @@
-/** The stages between a plan and a schedule: split, assemble, link, schedule. */
+/** The stages between a plan and a schedule: split, assemble, link (and encode), schedule. */
 import { assembleValues } from '../passes/assemble-values.ts';
+import { encodeTransfers } from '../passes/encode-transfers.ts';
 import { insertTransfers } from '../passes/insert-transfers.ts';
 import { scheduleSteps } from '../passes/schedule-steps.ts';
 import { splitOperators } from '../passes/split-operators.ts';
@@ -54,7 +55,12 @@ export function lower(imported: Program<'imported'>, options: LowerOptions): Low
   const plan = typeof options.plan === 'function' ? options.plan(prepared) : options.plan;
   const split = settle(run(splitOperators, prepared, plan), plan);
   const assembled = settle(run(assembleValues, split, plan), plan);
-  const linked = settle(run(insertTransfers, assembled, plan), plan);
+  let linked = settle(run(insertTransfers, assembled, plan), plan);
+  if (plan.encodings) {
+    // Last, so that users' passes see what crosses under its own name.
+    linked = run(encodeTransfers, linked, plan);
+    observe?.(linked);
+  }
   const costs = costsOf(prepared, cluster);
   const schedule = simulateSteps(linked, cluster, scheduleSteps(linked, cluster, costs), costs);
   return { schedule, plan };

@@ -31,6 +31,7 @@ class DeviceOrder {
     private readonly operators: readonly Operator[],
     private readonly seconds: (operator: Work) => number,
     private readonly border: (values: readonly Value[]) => number,
+    private readonly isUnpacking: (operator: Operator) => boolean,
   ) {
     this.pending = new Set(operators);
     const maker = new Map<string, Operator>();
@@ -143,12 +144,21 @@ class DeviceOrder {
     return this.border(crossing.flatMap(writes));
   }
 
-  /** Receives what the first operator lacks, and what its senders sent before that: it is there already. */
+  /**
+   * Receives what the first operator lacks, and what its senders sent before that: it is there already. Nobody waits for what
+   * unpacks a received value, which runs beside its readers, but these.
+   */
   private wait(): void {
-    const isReady = (operator: Operator) => operator.kind === 'receive' || !this.pending.has(operator);
+    const isReady = (operator: Operator) =>
+      operator.kind === 'receive' || !this.pending.has(operator) || this.isUnpacking(operator);
     while (this.first < this.operators.length && isReady(this.operators[this.first]!)) this.first++;
     const operator = this.operators[this.first];
-    const wanted = new Set<Operator>(operator ? this.makersOf.get(operator) : this.pending);
+    const makers = (one: Operator): readonly Operator[] => this.makersOf.get(one)!;
+    const wanted = new Set<Operator>(
+      operator
+        ? makers(operator).flatMap((maker) => (this.isUnpacking(maker) ? makers(maker) : [maker]))
+        : this.pending,
+    );
     for (const queue of this.receives.values()) {
       const last = queue.findLastIndex((receive) => wanted.has(receive));
       for (const receive of queue.splice(0, last + 1)) this.receive(receive);
@@ -159,13 +169,15 @@ class DeviceOrder {
 /**
  * @param seconds predicted, of an operator on this device
  * @param border predicted seconds on this device, of values that cross a session's border
+ * @param isUnpacking whether an operator is made again beside every reader
  */
 export function orderOperators(
   operators: readonly Operator[],
   seconds: (operator: Work) => number,
   border: (values: readonly Value[]) => number,
+  isUnpacking: (operator: Operator) => boolean,
 ): Group[] {
-  const order = new DeviceOrder(operators, seconds, border);
+  const order = new DeviceOrder(operators, seconds, border, isUnpacking);
   order.run();
   return order.groups;
 }

@@ -1,7 +1,7 @@
 /** Makes steps of each device's operators: segments as long as no transfer comes between, with what crosses their borders. */
 import type { Cluster } from '../compiler/cluster/cluster.ts';
 import type { Operator, Program, Value } from '../compiler/ir/program.ts';
-import { isDequantize, reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
+import { isUnpacking, reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import type { Costs } from '../compiler/planning/costs/costs.ts';
 import { valueBytes } from '../compiler/planning/costs/roofline.ts';
 import { canAssemble, type Step } from '../compiler/planning/schedule.ts';
@@ -23,14 +23,15 @@ function assembledApart(program: Program<'linked'>, group: Group): Group[] {
 }
 
 /**
- * A sequence, a map, a bfloat16 tensor cannot leave its session, and what is made of bytes had better not: every group that
- * reads one makes it again.
+ * A sequence, a map, a bfloat16 tensor cannot leave its session, and what is made of fewer bytes had better not: every group
+ * that reads one makes it again.
  */
 function withMakers(program: Program<'linked'>, groups: readonly Group[]): Group[] {
   const isOpaque = (value: Value) => tensorOf(program, value.tensor).dtype === null;
   const makers = new Map<string, Work>();
-  const sent = new Set(groups.flatMap((group) => ('kind' in group ? reads(group).map(valueKey) : [])));
-  const isGiven = (value: Value) => program.outputs.includes(value.tensor) || sent.has(valueKey(value));
+  const sent = groups.flatMap((group) => ('kind' in group ? reads(group).map(valueKey) : []));
+  const outputs = program.outputs.map((name) => valueKey(wholeValue(tensorOf(program, name))));
+  const given = new Set([...sent, ...outputs]);
   return groups.map((group) => {
     if ('kind' in group) return group;
     const members = new Set<Work>();
@@ -42,9 +43,9 @@ function withMakers(program: Program<'linked'>, groups: readonly Group[]): Group
       members.add(operator);
     };
     for (const operator of group) {
-      const dequantizes = isDequantize(operator);
-      for (const value of writes(operator)) if (dequantizes || isOpaque(value)) makers.set(valueKey(value), operator);
-      if (!dequantizes || writes(operator).some(isGiven)) add(operator);
+      const unpacks = isUnpacking(program, operator);
+      for (const value of writes(operator)) if (unpacks || isOpaque(value)) makers.set(valueKey(value), operator);
+      if (!unpacks || writes(operator).some((value) => given.has(valueKey(value)))) add(operator);
     }
     return [...members];
   });
@@ -108,6 +109,7 @@ export function scheduleSteps(
         own,
         (operator) => costs.seconds(name, program, operator),
         (values) => costs.border(name, bytes(values)),
+        (operator) => isUnpacking(program, operator),
       );
       const groups = ordered.flatMap((group) => assembledApart(program, group));
       return [name, toSteps(program, name, withMakers(program, groups))];

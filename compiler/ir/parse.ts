@@ -168,16 +168,17 @@ class ProgramReader {
     const type = line.expect(/[a-z0-9]+/, 'a dtype')[0].trim();
     line.expect(/\[/, '"["');
     const shape = line.list(/\]/, () => (line.take(/\?/) ? null : line.natural()));
+    const encodes = line.take(/encodes/) ? { encodes: line.tensorName() } : {};
     if (this.tensors.has(name)) line.fail(`a tensor not declared above (${name} is)`);
     if (role !== 'weight') {
       if (type !== 'opaque' && !isDType(type)) line.fail('a dtype');
-      this.tensors.set(name, { name, role, dtype: isDType(type) ? type : null, shape });
+      this.tensors.set(name, { name, role, dtype: isDType(type) ? type : null, shape, ...encodes });
       line.end();
       return;
     }
     if (!isDType(type) || !isKnown(shape)) throw line.fail('the dtype and shape of a weight');
     line.expect(/=/, '"="');
-    this.tensors.set(name, { name, role, dtype: type, shape, source: this.source(line) });
+    this.tensors.set(name, { name, role, dtype: type, shape, ...encodes, source: this.source(line) });
     line.end();
   }
 
@@ -269,7 +270,7 @@ class ProgramReader {
     line.expect(/\(/, '"("');
     const inputs = line.list(/\)/, () => {
       if (line.take(/_/)) return null;
-      const dtype = line.take(/(int64|int32|float32)\[/)?.[1];
+      const dtype = line.take(/(int64|int32|float32|uint8)\[/)?.[1];
       return dtype ? this.literal(line, dtype as Literal['dtype']) : this.value(line);
     });
     const attribute = (): [string, Attribute] => {

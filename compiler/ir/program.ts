@@ -21,6 +21,8 @@ interface TensorBase {
   /** null: not a tensor (a sequence, a map, an optional) or a dtype JavaScript cannot hold; never leaves its device. */
   readonly dtype: DType | null;
   readonly shape: Shape;
+  /** The tensor of the same shape whose elements it holds in fewer bits, on their way to another device. */
+  readonly encodes?: string;
 }
 export type Tensor =
   | (TensorBase & { readonly role: 'input' | 'output' | 'inner' })
@@ -52,7 +54,7 @@ export interface Value {
 /** A small constant written where it is used: the shape of a Reshape tile, the starts of a Slice tile. */
 export interface Literal {
   readonly kind: 'literal';
-  readonly dtype: 'int64' | 'int32' | 'float32';
+  readonly dtype: 'int64' | 'int32' | 'float32' | 'uint8';
   /** `[]` for a scalar. */
   readonly shape: readonly number[];
   readonly data: readonly number[];
@@ -177,6 +179,22 @@ export function writes(operator: Operator): readonly Value[] {
 /** Cheap, and the only operator that a device may compute again where it has it already: beside every reader. */
 export const isDequantize = (operator: Operator): boolean =>
   operator.kind === 'compute' && operator.type === 'DequantizeLinear';
+
+/**
+ * What an operator is to the encoded form of a tensor: it makes it before a send, or the tensor of it after a receive, element
+ * by element.
+ */
+export function conversionOf({ tensors }: Program, operator: Operator): 'encode' | 'decode' | undefined {
+  if (operator.kind !== 'compute') return undefined;
+  const [[input], [output]] = [operator.inputs, operator.outputs];
+  if (input?.kind !== 'value' || !output) return undefined;
+  if (tensors.get(output.tensor)?.encodes === input.tensor) return 'encode';
+  return tensors.get(input.tensor)?.encodes === output.tensor ? 'decode' : undefined;
+}
+
+/** Whether an operator makes values anew beside every reader, instead of once: it is cheap, and what it reads has fewer bytes. */
+export const isUnpacking = (program: Program, operator: Operator): boolean =>
+  isDequantize(operator) || conversionOf(program, operator) === 'decode';
 
 /** The tensor of this name. A program never names one it does not hold: that is a bug, not bad input. */
 export function tensorOf(program: Program, name: string): Tensor {

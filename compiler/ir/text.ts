@@ -79,8 +79,9 @@ function formatSource(source: WeightSource): string {
 function formatTensor(tensor: Tensor): string {
   const type = tensor.dtype ?? 'opaque';
   const shape = tensor.shape.map((size) => size ?? '?').join(',');
+  const encodes = tensor.encodes === undefined ? '' : ` encodes ${formatName(tensor.encodes)}`;
   const source = tensor.role === 'weight' ? ` = ${formatSource(tensor.source)}` : '';
-  return `${tensor.role} ${formatName(tensor.name)}: ${type}[${shape}]${source}`;
+  return `${tensor.role} ${formatName(tensor.name)}: ${type}[${shape}]${encodes}${source}`;
 }
 
 /** One line, as in a dump. */

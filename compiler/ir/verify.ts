@@ -1,8 +1,8 @@
 /** Holds each stage to its promise. A breach after one of our passes is our bug; after a user's pass it is named so. */
 import { CompileError } from '../error.ts';
 import { listAt } from './lists.ts';
-import type { Operator, Program, Value } from './program.ts';
-import { isDequantize, isKnown, reads, valueKey, wholeValue, writes } from './program.ts';
+import type { Compute, Operator, Program, Tensor, Value } from './program.ts';
+import { conversionOf, isDequantize, isKnown, reads, valueKey, wholeValue, writes } from './program.ts';
 import { equalRegions, intersect, isEmpty, type Region, subtractAll, wholeRegion } from './region.ts';
 import { formatOperator, formatValue } from './text.ts';
 
@@ -44,7 +44,10 @@ class Verifier {
   /** Tensors, origins and places. */
   private named(): void {
     const { stage, tensors, inputs, outputs, placement, operators } = this.program;
-    for (const [key, { name }] of tensors) if (key !== name) this.fail(`tensor ${name} is kept under ${key}`);
+    for (const [key, tensor] of tensors) {
+      if (key !== tensor.name) this.fail(`tensor ${tensor.name} is kept under ${key}`);
+      if (tensor.encodes !== undefined) this.encoded(tensor, this.tensor(tensor.encodes));
+    }
     for (const name of outputs) this.tensor(name);
     for (const name of inputs) if (this.tensor(name).role !== 'input') this.fail(`input ${name} is no input`);
     if ((stage === 'imported') !== (placement === null)) this.fail('a placement where none belongs, or none');
@@ -54,6 +57,14 @@ class Verifier {
       if (origins.has(operator.origin)) this.fail(`two operators of origin "${operator.origin}"`, operator);
       origins.add(operator.origin);
     }
+  }
+
+  /** An inner tensor beside one that could be sent as it is. */
+  private encoded({ name, role, shape }: Tensor, of: Tensor): void {
+    if (this.program.stage !== 'linked') this.fail(`${name} is encoded before its stage`);
+    const alike = shape.length === of.shape.length && shape.every((size, i) => size === of.shape[i]);
+    if (role !== 'inner' || of.role === 'weight' || of.encodes !== undefined || !alike)
+      this.fail(`${name} cannot encode ${of.name}`);
   }
 
   private known(device: string, operator?: Operator): void {
@@ -84,10 +95,25 @@ class Verifier {
       this.fail('a device where none belongs, or none', operator);
     if (operator.device !== null) this.known(operator.device, operator);
     if (operator.kind === 'send') this.known(operator.to, operator);
-    if (operator.kind === 'compute' && reads(operator).some(({ partial }) => partial))
+    if (operator.kind === 'compute' && !this.converts(operator) && reads(operator).some(({ partial }) => partial))
       this.fail('computes with an addend as if it were the sum', operator);
     for (const value of [...reads(operator), ...writes(operator)]) this.inside(operator, value);
     if (operator.kind === 'assemble') this.assembles(operator.inputs, operator.output, operator);
+  }
+
+  /** Whether it encodes or decodes, which it does element by element; nothing else touches what is encoded. */
+  private converts(operator: Compute): boolean {
+    const conversion = conversionOf(this.program, operator);
+    const values = [...reads(operator), ...writes(operator)];
+    if (conversion) {
+      const [input, output] = values;
+      const same = values.length === 2 && valueKey({ ...input!, tensor: output!.tensor }) === valueKey(output!);
+      if (!same) this.fail(`${conversion}s other elements than it reads`, operator);
+      return true;
+    }
+    if (values.some(({ tensor }) => this.program.tensors.get(tensor)?.encodes !== undefined))
+      this.fail('computes with encoded elements', operator);
+    return false;
   }
 
   private inside(operator: Operator, value: Value): void {
@@ -182,13 +208,16 @@ class Verifier {
   private writable(operator: Operator, value: Value): void {
     const device = operator.device ?? '';
     const role = this.tensor(value.tensor, operator).role;
-    if (role === 'weight' || (role === 'input' && operator.kind === 'compute'))
+    const conversion = conversionOf(this.program, operator);
+    if (role === 'weight' || (role === 'input' && operator.kind === 'compute' && conversion !== 'decode'))
       this.fail(`writes ${role} ${value.tensor}`, operator);
     const again = (this.regions.get(value.tensor) ?? []).find(
       (other) =>
         other.device === device &&
         (!value.region ||
-          (isDequantize(operator) ? valueKey(other.value) === valueKey(value) : this.clash(other.value, value))),
+          (conversion || isDequantize(operator)
+            ? valueKey(other.value) === valueKey(value)
+            : this.clash(other.value, value))),
     );
     // Assembled and received values repeat elements on purpose; computing one twice is a waste or a conflict.
     if (operator.kind === 'compute' && again) {

@@ -1,4 +1,4 @@
-/** A plan: which region of which operator runs on which device. JSON, hand-editable; the only thing between planner and passes. */
+/** A plan: which region of which operator runs on which device, and how what crosses is encoded. JSON, hand-editable; the only thing between planner and passes. */
 import { z } from 'zod';
 import { CompileError } from '../error.ts';
 import { describeIssues } from '../issues.ts';
@@ -10,7 +10,14 @@ const part = z.strictObject({
   /** Spans of reduce letters: `{ "c": "0:32" }`; the parts of one region are summed (or max, …). */
   reduce: z.record(z.string(), z.string().regex(/^\d+:\d+$/, 'a span is begin:end')).optional(),
 });
-const file = z.strictObject({
+/** What float32 holds. */
+const bound = z.number().min(-3.4028234e38).max(3.4028234e38);
+/** How the elements of a float32 tensor cross: as float16, or as the nearest of 256 numbers from the first to the second. */
+const encoding = z.union([
+  z.literal('float16'),
+  z.strictObject({ int8: z.tuple([bound, bound]).refine(([min, max]) => min <= max, 'the first is above the second') }),
+]);
+const content = z.strictObject({
   format: z.literal(1),
   /** The model's name, for people. */
   model: z.string(),
@@ -18,10 +25,19 @@ const file = z.strictObject({
   policy: z.string(),
   /** By operator name; a device name alone means the whole operator there. */
   operators: z.record(z.string(), z.union([z.string(), z.array(part).min(1)])),
+  /** By tensor name, of those that cross between devices; the others cross as they are. */
+  encodings: z.record(z.string(), encoding).optional(),
+  /** How far outputs may be off for it, as a share of the output's largest magnitude. */
+  maxRelativeError: z.number().positive().optional(),
 });
+const file = content.refine(
+  ({ encodings = {}, maxRelativeError }) => maxRelativeError !== undefined || Object.keys(encodings).length === 0,
+  { path: ['maxRelativeError'], message: 'encodings are inexact: say how far outputs may be off' },
+);
 
 export type PlanPart = z.infer<typeof part>;
-export type Plan = z.infer<typeof file>;
+export type Encoding = z.infer<typeof encoding>;
+export type Plan = z.infer<typeof content>;
 
 /** @throws plan naming the field */
 export function parsePlan(text: string, where = 'plan'): Plan {
@@ -43,16 +59,23 @@ export function parsePlan(text: string, where = 'plan'): Plan {
   return fail(describeIssues(result.error));
 }
 
+/** `{`, a line an entry, `}`. */
+function formatLines<T>(entries: Readonly<Record<string, T>>, format: (value: T) => string): string {
+  const lines = Object.entries(entries).map(([name, value]) => `    ${JSON.stringify(name)}: ${format(value)}`);
+  return `{\n${lines.join(',\n')}\n  }`;
+}
+
+const formatParts = (parts: Plan['operators'][string]): string =>
+  typeof parts === 'string' ? JSON.stringify(parts) : `[${parts.map((p) => JSON.stringify(p)).join(', ')}]`;
+
 /** One operator a line, so that plans can be read and diffed. */
-export function formatPlan(plan: Plan): string {
-  const operators = Object.entries(plan.operators).map(([name, parts]) => {
-    const text =
-      typeof parts === 'string' ? JSON.stringify(parts) : `[${parts.map((p) => JSON.stringify(p)).join(', ')}]`;
-    return `    ${JSON.stringify(name)}: ${text}`;
-  });
-  const { format, model, policy } = plan;
-  const head = Object.entries({ format, model, policy }).map(
-    ([key, value]) => `  "${key}": ${JSON.stringify(value)},\n`,
-  );
-  return `{\n${head.join('')}  "operators": {\n${operators.join(',\n')}\n  }\n}\n`;
+export function formatPlan({ format, model, policy, maxRelativeError, encodings, operators }: Plan): string {
+  const fields = [
+    ...Object.entries({ format, model, policy, maxRelativeError }).flatMap(([key, value]) =>
+      value === undefined ? [] : [`"${key}": ${JSON.stringify(value)}`],
+    ),
+    ...(encodings ? [`"encodings": ${formatLines(encodings, (one) => JSON.stringify(one))}`] : []),
+    `"operators": ${formatLines(operators, formatParts)}`,
+  ];
+  return `{\n${fields.map((field) => `  ${field}`).join(',\n')}\n}\n`;
 }

@@ -4,12 +4,12 @@ import * as assert from 'uvu/assert';
 import { parseProgram } from '../../compiler/ir/parse.ts';
 import { formatProgram } from '../../compiler/ir/text.ts';
 import { errorOf } from '../support/error.ts';
-import { tiny, withLine } from '../support/tiny.ts';
+import { tiny, tinyEncoded, withLine } from '../support/tiny.ts';
 
 const test = suite('parse');
 
 test('the programs that are broken below can be read', () => {
-  for (const text of Object.values(tiny)) assert.is(formatProgram(parseProgram(text)), text);
+  for (const text of [...Object.values(tiny), tinyEncoded]) assert.is(formatProgram(parseProgram(text)), text);
 });
 
 /** Line of the imported or linked program → what stands there instead, the column of the fault, what is expected there. */
@@ -26,6 +26,7 @@ const broken: readonly (readonly [keyof typeof tiny, string, string, number, Reg
   ['imported', 'inner %h: float32[8,4]', 'inner %h: float31[8,4]', 23, /a dtype/],
   ['imported', 'inner %h: float32[8,4]', 'inner %h: float32[8,-4]', 21, /a whole number/],
   ['imported', 'inner %h: float32[8,4]', 'inner %h: float32[8,4] inner', 24, /end of line/],
+  ['imported', 'inner %h: float32[8,4]', 'inner %h: float32[8,4] encodes x', 32, /a tensor/],
   ['imported', 'inner %h: float32[8,4]', 'inner %x: float32[8,4]', 23, /not declared above/],
   [
     'imported',

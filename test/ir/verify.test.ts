@@ -5,13 +5,13 @@ import { parseProgram } from '../../compiler/ir/parse.ts';
 import type { Program, Stage } from '../../compiler/ir/program.ts';
 import { verifyProgram } from '../../compiler/ir/verify.ts';
 import { errorOf } from '../support/error.ts';
-import { tiny, withLine } from '../support/tiny.ts';
+import { tiny, tinyEncoded, withLine } from '../support/tiny.ts';
 
 const test = suite('verify');
 const devices = ['a', 'b'];
 
 test('programs that keep every promise pass', () => {
-  for (const text of Object.values(tiny)) verifyProgram(parseProgram(text), 'test', devices);
+  for (const text of [...Object.values(tiny), tinyEncoded]) verifyProgram(parseProgram(text), 'test', devices);
 });
 
 /** Stage, a line of its program, what stands there instead, what the error says. */
@@ -85,6 +85,57 @@ for (const [stage, line, instead, message] of broken) {
     assert.is(error.context.at![0], `pass break-it, stage ${stage}`);
   });
 }
+
+const encodes = 'inner %h/float16: float16[8,4] encodes %h';
+const [encode, decode] = [
+  'b: %h/float16[4:8,:] = Cast(%h[4:8,:]) {to=10} ; h/float16',
+  'a: %h[4:8,:] = Cast(%h/float16[4:8,:]) {to=1} ; h/float16',
+];
+/** A line of the encoded program, what stands there instead, what the error says. */
+// biome-ignore format: one row a case
+const wronglyEncoded: readonly (readonly [string, readonly string[], RegExp])[] = [
+  [encodes, ['inner %h/float16: float16[8,4] encodes %z'], /no tensor z/],
+  [encodes, ['inner %h/float16: float16[4,8] encodes %h'], /h\/float16 cannot encode h/],
+  [encodes, ['output %h/float16: float16[8,4] encodes %h'], /h\/float16 cannot encode h/],
+  [encodes, ['inner %h/float16: float16[4,4] encodes %w'], /h\/float16 cannot encode w/],
+  [encodes, [encodes, 'inner %h/int8: uint8[8,4] encodes %h/float16'], /h\/int8 cannot encode h\/float16/],
+  [encode, [], /b does not have %h\/float16/],
+  [encode, ['b: %h/float16[4:8,:] = Cast(%h[4:6,:]) {to=10} ; h/float16'], /encodes other elements than it reads/],
+  [encode, [encode, encode], /computes a part of %h\/float16\[4:8,:\] twice on b/],
+  [decode, [], /a does not have %h\[4:8,:\]/],
+  [decode, ['a: %h[4:7,:] = Cast(%h/float16[4:8,:]) {to=1} ; h/float16'], /decodes other elements than it reads/],
+  [decode, ['a: %h[4:8,:]~sum0/2 = Cast(%h/float16[4:8,:]) {to=1} ; h/float16'], /decodes other elements than it reads/],
+  [decode, [decode, 'a: %y = Relu(%h/float16[4:8,:]) ; relu'], /computes with encoded elements/],
+  [decode, [decode, 'a: %s = Cast(%h/float16[4:8,:]) {to=1} ; h/float16'], /computes with encoded elements/],
+];
+for (const [line, instead, message] of wronglyEncoded) {
+  test(`encoded: ${instead.join(' and ') || `without ${line}`}`, async () => {
+    const program = parseProgram(withLine(tinyEncoded, line, ...instead));
+    const error = await errorOf('program-invalid', () => verifyProgram(program, 'break-it', devices));
+    assert.match(error.message, message);
+  });
+}
+
+test('encoded: not before there are transfers', async () => {
+  const program = parseProgram(withLine(tiny.split, 'inner %seq: opaque[?]', 'inner %seq: opaque[?]', encodes));
+  const error = await errorOf('program-invalid', () => verifyProgram(program, 'break-it', devices));
+  assert.match(error.message, /encoded before its stage/);
+});
+
+test('encoded: overlapping parts for several readers, and an input of the model', () => {
+  const more = 'b: %h/float16[5:7,:] = Cast(%h[5:7,:]) {to=10} ; h/float16';
+  const part = 'b: %h[5:7,:] = assemble(%h[4:8,:]) ; mm2';
+  verifyProgram(parseProgram(withLine(tinyEncoded, encode!, encode!, part, more)), 'test', devices);
+  const input = tiny.linked
+    .replace('inner %seq', 'inner %x/float16: float16[8,4] encodes %x\ninner %seq')
+    .replace('a: send %x[4:8,:]', 'a: %x/float16[4:8,:] = Cast(%x[4:8,:]) {to=10} ; e\na: send %x/float16[4:8,:]')
+    .replace(
+      'b: %x[4:8,:] = recv from a on 0 ; mm1',
+      'b: %x/float16[4:8,:] = recv from a on 0 ; mm1\nb: %x[4:8,:] = Cast(%x/float16[4:8,:]) {to=1} ; d',
+    );
+  assert.match(input, /send %x\/float16.*\n.*recv/);
+  verifyProgram(parseProgram(input), 'test', devices);
+});
 
 test('the error shows the operator as a dump shows it', async () => {
   const program = parseProgram(withLine(tiny.split, 'a: %y = Relu(%s) ; relu', 'a: %y = Relu(%s[0:9,:]) ; relu'));

@@ -82,7 +82,10 @@ const shape = fc.array(fc.option(fc.nat(6)), { maxLength: 3 });
 const dtype = fc.constantFrom(...dtypes);
 const role = fc.constantFrom('input' as const, 'output' as const, 'inner' as const);
 const tensor: fc.Arbitrary<Tensor> = fc.oneof(
-  fc.record({ name, role, dtype: fc.option(dtype), shape }),
+  fc.record(
+    { name, role, dtype: fc.option(dtype), shape, encodes: name },
+    { requiredKeys: ['name', 'role', 'dtype', 'shape'] },
+  ),
   fc.record({ name, role: fc.constant('weight' as const), dtype, shape: sizes, source }),
 );
 
@@ -112,7 +115,7 @@ const valueIn = (tensors: readonly Tensor[]): fc.Arbitrary<Value> =>
 const literal: fc.Arbitrary<Literal> = fc.oneof(
   fc.record({
     kind: fc.constant('literal' as const),
-    dtype: fc.constantFrom('int64' as const, 'int32' as const),
+    dtype: fc.constantFrom('int64' as const, 'int32' as const, 'uint8' as const),
     shape: sizes,
     data: fc.array(integer),
   }),

@@ -32,7 +32,9 @@ function literalTensor({ dtype, shape, data }: Literal): Tensor {
       ? BigInt64Array.from(data, BigInt)
       : dtype === 'int32'
         ? Int32Array.from(data)
-        : Float32Array.from(data);
+        : dtype === 'uint8'
+          ? Uint8Array.from(data)
+          : Float32Array.from(data);
   return { type: dtype, dims: shape, data: array } as Tensor;
 }
 

@@ -51,6 +51,20 @@ a: %y = Relu(%s) ; relu
 `,
 } as const;
 
+/** The linked one, h encoded where it crosses. */
+export const tinyEncoded = tiny.linked
+  .replace('inner %seq', 'inner %h/float16: float16[8,4] encodes %h\ninner %seq')
+  .replace(
+    `b: send %h[4:8,:] to a on 1 ; mm2
+a: %h[4:8,:] = recv from b on 1 ; mm2
+`,
+    `b: %h/float16[4:8,:] = Cast(%h[4:8,:]) {to=10} ; h/float16
+b: send %h/float16[4:8,:] to a on 1 ; mm2
+a: %h/float16[4:8,:] = recv from b on 1 ; mm2
+a: %h[4:8,:] = Cast(%h/float16[4:8,:]) {to=1} ; h/float16
+`,
+  );
+
 /** `text` with one line in place of another; fails if there is no such line. */
 export function withLine(text: string, line: string, ...instead: readonly string[]): string {
   const lines = text.split('\n');

@@ -1,0 +1,68 @@
+/** Encodings on the wire: which tensors can have one, and the ONNX operators that make it and undo it. */
+import { type DType, onnxNumber } from '../../runtime/dtype.ts';
+import type { Attributes, Literal, Program } from '../ir/program.ts';
+import type { Encoding } from './plan.ts';
+
+/** `float16`, `int8`: the encoding's name. */
+export const encodingName = (encoding: Encoding): EncodingName => (encoding === 'float16' ? encoding : 'int8');
+export type EncodingName = 'float16' | 'int8';
+export const encodingNames: readonly EncodingName[] = ['float16', 'int8'];
+
+/** An ONNX operator that takes a value and these constants. */
+export interface Conversion {
+  readonly type: string;
+  readonly parameters: readonly Literal[];
+  readonly attributes: Attributes;
+}
+
+/** What stands on the two sides of a transfer. */
+export interface Coder {
+  /** On the wire. */
+  readonly dtype: DType;
+  readonly encode: Conversion;
+  readonly decode: Conversion;
+}
+
+const castTo = (dtype: DType): Conversion => ({
+  type: 'Cast',
+  parameters: [],
+  attributes: { to: { kind: 'int', value: onnxNumber(dtype) } },
+});
+
+const scalar = (dtype: Literal['dtype'], value: number): Literal => ({
+  kind: 'literal',
+  dtype,
+  shape: [],
+  data: [value],
+});
+
+/** Steps of equal width over a range and zero, which is one of them: what is padded or cut off by Relu stays exact. */
+function quantized([min, max]: readonly [number, number]): readonly Literal[] {
+  const [low, high] = [Math.min(0, min), Math.max(0, max)];
+  const scale = Math.fround((high - low) / 255) || 1;
+  return [scalar('float32', scale), scalar('uint8', Math.min(255, Math.round(-low / scale)))];
+}
+
+export function coderOf(encoding: Encoding): Coder {
+  if (encoding === 'float16') return { dtype: 'float16', encode: castTo('float16'), decode: castTo('float32') };
+  const parameters = quantized(encoding.int8);
+  return {
+    dtype: 'uint8',
+    encode: { type: 'QuantizeLinear', parameters, attributes: {} },
+    decode: { type: 'DequantizeLinear', parameters, attributes: {} },
+  };
+}
+
+/** From these opsets on onnxruntime has the operators. */
+const FIRST_OPSET: Readonly<Record<EncodingName, number>> = { float16: 6, int8: 10 };
+
+/** Why a tensor cannot be encoded so; undefined if it can. */
+export function obstacle(program: Program, tensor: string, encoding: EncodingName): string | undefined {
+  const found = program.tensors.get(tensor);
+  if (!found) return 'there is no such tensor';
+  if (found.role === 'weight') return 'it is a weight: every device has what it needs of it';
+  if (found.dtype !== 'float32') return `it holds ${found.dtype ?? 'no numbers'}; only float32 is encoded`;
+  const opset = program.opsets[''] ?? 1;
+  const first = FIRST_OPSET[encoding];
+  return opset < first ? `the model has opset ${opset}, ${encoding} needs ${first}` : undefined;
+}
