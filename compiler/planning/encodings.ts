@@ -2,6 +2,7 @@
 import { type DType, onnxNumber } from '../../runtime/dtype.ts';
 import type { Attributes, Literal, Program } from '../ir/program.ts';
 import type { Encoding } from './plan.ts';
+import type { Schedule } from './schedule.ts';
 
 /** `float16`, `int8`: the encoding's name. */
 export const encodingName = (encoding: Encoding): EncodingName => (encoding === 'float16' ? encoding : 'int8');
@@ -65,4 +66,25 @@ export function obstacle(program: Program, tensor: string, encoding: EncodingNam
   const opset = program.opsets[''] ?? 1;
   const first = FIRST_OPSET[encoding];
   return opset < first ? `the model has opset ${opset}, ${encoding} needs ${first}` : undefined;
+}
+
+/** A float32 tensor that crosses. */
+export interface Crossing {
+  readonly tensor: string;
+  /** Of all its parts that cross. */
+  readonly bytes: number;
+  /** Addends of it cross, not it itself. */
+  readonly addends: boolean;
+}
+
+/** What could be encoded of what crosses, most bytes first. */
+export function crossings({ program, channels }: Schedule): Crossing[] {
+  const found = new Map<string, Crossing>();
+  for (const { value, bytes } of channels) {
+    const { tensor, partial } = value;
+    if (bytes === 0 || obstacle(program, tensor, 'float16')) continue;
+    const known = found.get(tensor) ?? { tensor, bytes: 0, addends: false };
+    found.set(tensor, { tensor, bytes: known.bytes + bytes, addends: known.addends || partial !== undefined });
+  }
+  return [...found.values()].sort((a, b) => b.bytes - a.bytes);
 }

@@ -13,10 +13,15 @@ const part = z.strictObject({
 /** What float32 holds. */
 const bound = z.number().min(-3.4028234e38).max(3.4028234e38);
 /** How the elements of a float32 tensor cross: as float16, or as the nearest of 256 numbers from the first to the second. */
-const encoding = z.union([
-  z.literal('float16'),
-  z.strictObject({ int8: z.tuple([bound, bound]).refine(([min, max]) => min <= max, 'the first is above the second') }),
-]);
+const encoding = z.union(
+  [
+    z.literal('float16'),
+    z.strictObject({
+      int8: z.tuple([bound, bound]).refine(([min, max]) => min <= max, 'the first is above the second'),
+    }),
+  ],
+  'an encoding is "float16" or { "int8": [least, largest] }',
+);
 const content = z.strictObject({
   format: z.literal(1),
   /** The model's name, for people. */
@@ -28,7 +33,7 @@ const content = z.strictObject({
   /** By tensor name, of those that cross between devices; the others cross as they are. */
   encodings: z.record(z.string(), encoding).optional(),
   /** How far outputs may be off for it, as a share of the output's largest magnitude. */
-  maxRelativeError: z.number().positive().optional(),
+  maxRelativeError: z.number().nonnegative().optional(),
 });
 const file = content.refine(
   ({ encodings = {}, maxRelativeError }) => maxRelativeError !== undefined || Object.keys(encodings).length === 0,

@@ -6,6 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import { parseCluster } from '../../compiler/cluster/cluster.ts';
+import { tolerance } from '../../compiler/compare.ts';
 import { compile } from '../../compiler/compile.ts';
 import { stages } from '../../compiler/ir/program.ts';
 import { parsePlan } from '../../compiler/planning/plan.ts';
@@ -30,15 +31,19 @@ const caseFile = z.strictObject({
   policy: z.string().optional(),
   /** A plan's operators. */
   plan: z.record(z.string(), z.unknown()).optional(),
+  /** Beside it. */
+  encodings: z.record(z.string(), z.unknown()).optional(),
+  maxRelativeError: z.number().optional(),
 });
 
 /** Compiles a case into a folder of its own. */
 async function compiled(name: string) {
-  const { model, dims, cluster, policy, plan } = caseFile.parse(
+  const { model, dims, cluster, policy, plan, encodings, maxRelativeError } = caseFile.parse(
     JSON.parse(await readFile(join(cases, name, 'case.json'), 'utf8')),
   );
   const [output, dump] = [join(work, name), join(work, `${name}-stages`)];
-  const planText = JSON.stringify({ format: 1, model: `${model}.onnx`, policy: 'by hand', operators: plan });
+  const head = { format: 1, model: `${model}.onnx`, policy: 'by hand', maxRelativeError, encodings };
+  const planText = JSON.stringify({ ...head, operators: plan });
   const file = modelFile(model);
   await compile({
     model: file,
@@ -48,7 +53,7 @@ async function compiled(name: string) {
     dump,
     output,
   });
-  return { file, output, dump };
+  return { file, output, dump, maxRelativeError };
 }
 
 const names = await readdir(cases);
@@ -59,9 +64,12 @@ for (const name of names) {
     const build = await compiled(name);
     builds.set(name, build);
     const texts: Record<string, string> = {};
-    for (const [i, stage] of stages.entries()) {
-      texts[`${i}-${stage}.ir`] = portable(await readFile(join(build.dump, `${i}-${stage}.ir`), 'utf8'));
-    }
+    const dumps = (await readdir(build.dump)).filter((file) => file.endsWith('.ir')).sort();
+    assert.equal(
+      dumps.slice(0, stages.length),
+      stages.map((stage, i) => `${i}-${stage}.ir`),
+    );
+    for (const file of dumps) texts[file] = portable(await readFile(join(build.dump, file), 'utf8'));
     texts['plan.json'] = await readFile(join(build.output, 'plan.json'), 'utf8');
     for (const entry of await readdir(build.output, { withFileTypes: true })) {
       if (!entry.isDirectory()) continue;
@@ -73,13 +81,13 @@ for (const name of names) {
   });
 
   test(`${name}: the bundle gives what onnxruntime gives`, async () => {
-    const { file, output } = builds.get(name)!;
+    const { file, output, maxRelativeError = tolerance.atol } = builds.get(name)!;
     const bundle = await openBundle(output, { transport: 'memory', threads: 1 });
     try {
       for (const seed of [1, 2]) {
         const inputs = inputsFor(bundle.inputs, seed);
         const { outputs } = await bundle.infer(inputs);
-        assertEqualOutputs(outputs, await reference(file, inputs));
+        assertEqualOutputs(outputs, await reference(file, inputs), { ...tolerance, atol: maxRelativeError });
       }
       const stats = Object.entries(await bundle.stats());
       const idle = stats.filter(([, { bytesSent, bytesReceived }]) => bytesSent + bytesReceived === 0);

@@ -42,7 +42,11 @@ export class Executor {
   private readonly held = new Map<string, Held[]>();
   private readonly inTransit = new Map<number, Tensor>();
 
-  constructor(private readonly program: Program) {}
+  /** @param wire what becomes of a value on its way to another device */
+  constructor(
+    private readonly program: Program,
+    private readonly wire: (value: Value, data: Tensor) => Tensor = (_, data) => data,
+  ) {}
 
   async run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
     const { program } = this;
@@ -76,7 +80,7 @@ export class Executor {
         return this.hold(device, operator.output, this.assemble(parts, operator.output));
       }
       case 'send':
-        this.inTransit.set(operator.channel, await this.exact(device, operator.value));
+        this.inTransit.set(operator.channel, this.wire(operator.value, await this.exact(device, operator.value)));
         return;
       case 'receive':
         return this.hold(device, operator.value, this.inTransit.get(operator.channel)!);
@@ -227,5 +231,8 @@ export class Executor {
   }
 }
 
-export const execute = (program: Program, inputs: Readonly<Record<string, Tensor>>) =>
-  new Executor(program).run(inputs);
+export const execute = (
+  program: Program,
+  inputs: Readonly<Record<string, Tensor>>,
+  wire?: (value: Value, data: Tensor) => Tensor,
+) => new Executor(program, wire).run(inputs);

@@ -1,0 +1,131 @@
+/** What crosses in fewer bits: as if every sent value were rounded by hand, and the bytes that the encoding takes. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Program, Value } from '../../compiler/ir/program.ts';
+import { tensorOf } from '../../compiler/ir/program.ts';
+import { count } from '../../compiler/ir/region.ts';
+import { crossings } from '../../compiler/planning/encodings.ts';
+import type { Encoding, Plan } from '../../compiler/planning/plan.ts';
+import { makePlan } from '../../compiler/planning/policies/index.ts';
+import { randomInputs } from '../../fixtures/inputs.ts';
+import type { NumericDType } from '../../runtime/dtype.ts';
+import type { Tensor } from '../../runtime/program.ts';
+import { throughWire } from '../support/codecs.ts';
+import { errorOf } from '../support/error.ts';
+import { execute } from '../support/execute.ts';
+import { bytesMoved, clusterOf, imported, lowered, type ModelName, planOf } from '../support/imported.ts';
+import { randomPlan } from '../support/random-plan.ts';
+
+const test = suite('encode transfers');
+const cluster = clusterOf({ a: 1, b: 2, c: 1.5 });
+
+const inputsOf = (program: Program) =>
+  randomInputs(
+    program.inputs.map((name) => {
+      const { dtype, shape } = tensorOf(program, name);
+      return { name, dtype: dtype as NumericDType, shape: shape as number[] };
+    }),
+  );
+
+const encoded = (plan: Plan, encodings: Readonly<Record<string, Encoding>>): Plan => ({
+  ...plan,
+  maxRelativeError: 0.1,
+  encodings,
+});
+
+/** Every other tensor that crosses; addends only as float16. */
+function everyOther(program: Program<'imported'>, plan: Plan, encoding: Encoding): Record<string, Encoding> {
+  const all = crossings(lowered(program, { cluster, plan }).schedule);
+  const able = all.filter(({ addends }) => !addends || encoding === 'float16');
+  return Object.fromEntries(able.flatMap(({ tensor }, i) => (i % 2 === 0 ? [[tensor, encoding]] : [])));
+}
+
+async function assertRoundedByHand(program: Program<'imported'>, plan: Plan, encoding: Encoding): Promise<void> {
+  const encodings = everyOther(program, plan, encoding);
+  assert.ok(Object.keys(encodings).length > 0, 'something crosses');
+  const exact = lowered(program, { cluster, plan }).schedule;
+  const { schedule } = lowered(program, { cluster, plan: encoded(plan, encodings) });
+  const byHand = (value: Value, data: Tensor) =>
+    encodings[value.tensor] ? throughWire(encodings[value.tensor]!, data) : data;
+  const inputs = inputsOf(program);
+  const expected = await execute(exact.program, inputs, byHand);
+  assert.equal(await execute(schedule.program, inputs), expected);
+  const width = encoding === 'float16' ? 2 : 1;
+  const bytes = exact.channels.map(({ value, bytes }) =>
+    encodings[value.tensor] ? count(value.region!) * width : bytes,
+  );
+  assert.is(
+    bytesMoved(schedule),
+    bytes.reduce((sum, one) => sum + one, 0),
+  );
+  assert.ok(bytesMoved(schedule) < bytesMoved(exact));
+}
+
+const names: readonly ModelName[] = ['convChain', 'residualBlock', 'squeezeExcite', 'mlp', 'transformerBlock', 'unet'];
+for (const name of names) {
+  for (const encoding of ['float16', { int8: [-1.5, 2] }] satisfies readonly Encoding[]) {
+    const text = JSON.stringify(encoding);
+    test(`${name}, rows shared, ${text}`, async () => {
+      const program = await imported(name);
+      await assertRoundedByHand(program, makePlan(program, cluster, 'spatial'), encoding);
+    });
+    test(`${name}, a random plan, ${text}`, async () => {
+      const program = await imported(name);
+      await assertRoundedByHand(program, randomPlan(program, ['a', 'b', 'c'], 7), encoding);
+    });
+  }
+}
+
+test('what several devices read is encoded once', async () => {
+  const program = await imported('mlp');
+  const rows = ['a', 'b', 'c'].map((device, i) => ({ device, region: `[:,${32 * i}:${32 * i + 32}]` }));
+  const plan = planOf(program, { fc2: rows }, 'a');
+  const { schedule } = lowered(program, { cluster, plan: encoded(plan, { relu1: 'float16' }) });
+  const casts = schedule.program.operators.filter(
+    (operator) => operator.kind === 'compute' && operator.outputs[0]?.tensor === 'relu1/float16',
+  );
+  const sends = schedule.channels.filter(({ value }) => value.tensor === 'relu1/float16');
+  assert.equal([casts.length, sends.length], [1, 2]);
+});
+
+test('a tensor that does not cross may be named; bytes stay bytes', async () => {
+  const program = await imported('mlp');
+  const plan = planOf(program, {}, 'a');
+  const { schedule } = lowered(program, { cluster, plan: encoded(plan, { relu1: 'float16' }) });
+  assert.is(bytesMoved(schedule), 0);
+  assert.not(schedule.program.tensors.has('relu1/float16'));
+});
+
+test('an empty range, and values beyond one: zero is exact, the rest its nearest', async () => {
+  const program = await imported('mlp');
+  const plan = planOf(program, { fc2: 'b' }, 'a');
+  for (const range of [
+    [0, 0],
+    [1, 3],
+    [-2, -1],
+  ] as const) {
+    await assertRoundedByHand(program, plan, { int8: [...range] });
+  }
+});
+
+/** Model, encodings, operators elsewhere than on a; what the error says. */
+// biome-ignore format: one row a case
+const refused: Readonly<Record<string, readonly [ModelName, Record<string, Encoding>, Plan['operators'], RegExp]>> = {
+  'no such tensor': ['mlp', { relu9: 'float16' }, {}, /there is no such tensor/],
+  'a weight': ['mlp', { 'fc1.weight': 'float16' }, {}, /it is a weight/],
+  'integers': ['integers', { ids: 'float16' }, {}, /it holds int64; only float32 is encoded/],
+  'integers in 8 bits': ['integers', { ids: { int8: [0, 9] } }, {}, /it holds int64; only float32 is encoded/],
+  'addends in 8 bits': ['mlp', { fc2: { int8: [0, 9] } }, { fc2: [{ device: 'a', reduce: { k: '0:64' } }, { device: 'b', reduce: { k: '64:128' } }] }, /addends of it cross/],
+};
+for (const [what, [name, encodings, operators, message]] of Object.entries(refused)) {
+  test(`refused: ${what}`, async () => {
+    const program = await imported(name);
+    const plan = encoded(planOf(program, operators, 'a'), encodings);
+    const error = await errorOf('plan-encoding', () => lowered(program, { cluster, plan }));
+    assert.match(error.message, message);
+    assert.equal(error.context.at, [`plan, encoding of "${Object.keys(encodings)[0]}"`]);
+    assert.ok(error.context.hint);
+  });
+}
+
+test.run();
