@@ -18,7 +18,7 @@ function preference(rank: number, orientation: Orientation): number[] {
   const channels = rank >= 4 ? 1 : rank - 1;
   if (orientation === 'columns') spatial.reverse();
   const order = orientation === 'channels' ? [channels, ...spatial] : [...spatial, channels];
-  return [...order, 0].filter((dimension) => dimension >= 0);
+  return [...order, 0].filter((dimension) => 0 <= dimension && dimension < rank);
 }
 
 export interface AxisRead {
@@ -27,7 +27,9 @@ export interface AxisRead {
   readonly begin: Int32Array;
   /** End of what a tile reads that ends at `step * index`, or at the layer's length. */
   readonly end: Int32Array;
-  /** Of the tensor's other dimensions a tile reads its share only. */
+  /** Of the tensor's other dimensions, the fraction that tiles read; below 1 where there are some that none reads (a Slice's). */
+  readonly fraction: number;
+  /** Of that fraction a tile reads its share only. */
   readonly proportional: boolean;
 }
 
@@ -55,9 +57,14 @@ export class Axes {
     private readonly orientation: Orientation,
   ) {}
 
+  /** The dimension along which a tensor is cut, once an operator that makes or reads it has been. */
+  axis(name: string): number | null {
+    return this.axes.get(name) ?? null;
+  }
+
   /** Elements of a tensor along its axis. */
   length(name: string): number {
-    const axis = this.axes.get(name) ?? null;
+    const axis = this.axis(name);
     return axis === null ? 1 : (tensorOf(this.program, name).shape[axis] ?? 1);
   }
 
@@ -143,14 +150,17 @@ export class Axes {
   }
 
   private read(name: string, input: number, half: Tile, tiles: ReturnType<Axes['tiles']>): AxisRead {
-    const tensor = tensorOf(this.program, name);
-    const part = partialDimensions(tensor, regionOf(half, input));
+    const all = regionOf(tiles.from[0]!, input);
+    const part = shorterDimensions(regionOf(half, input), all);
     if (!this.axes.has(name)) this.axes.set(name, part[0] ?? null);
     const axis = this.axes.get(name)!;
     const size = this.length(name);
-    if (axis === null) return { ...this.wholeRead(name, tiles.from.length - 1), proportional: part.length > 0 };
+    const fraction = fractionOf(tensorOf(this.program, name), all, axis);
+    if (axis === null)
+      return { ...this.wholeRead(name, tiles.from.length - 1), fraction, proportional: part.length > 0 };
     return {
       tensor: name,
+      fraction,
       // A tile that reads nothing of the tensor (Concat's) reads from its end to its beginning.
       begin: Int32Array.from(tiles.from, (tile) => spanOf(tile, input, axis)?.[0] ?? size),
       end: Int32Array.from(tiles.to, (tile) => spanOf(tile, input, axis)?.[1] ?? 0),
@@ -161,7 +171,7 @@ export class Axes {
   private wholeRead(tensor: string, positions: number): AxisRead {
     if (!this.axes.has(tensor)) this.axes.set(tensor, null);
     const begin = new Int32Array(positions + 1);
-    return { tensor, begin, end: begin.map(() => this.length(tensor)), proportional: false };
+    return { tensor, begin, end: begin.map(() => this.length(tensor)), fraction: 1, proportional: false };
   }
 }
 
@@ -183,6 +193,10 @@ function regionOf(tile: Tile, input: number): Region | null {
 const spanOf = (tile: Tile | null, input: number, axis: number): Span | undefined =>
   (tile && regionOf(tile, input))?.[axis];
 
-/** Dimensions that a region does not cover. */
-const partialDimensions = ({ shape }: Tensor, region: Region | null): number[] =>
-  (region ?? []).flatMap((span, d) => (lengthOf(span) < (shape[d] ?? 1) ? [d] : []));
+/** Dimensions of which the first reads less than the second. */
+const shorterDimensions = (region: Region | null, all: Region | null): number[] =>
+  region && all ? region.flatMap((span, d) => (lengthOf(span) < lengthOf(all[d]!) ? [d] : [])) : [];
+
+/** How much of the dimensions but one a region covers. */
+const fractionOf = ({ shape }: Tensor, region: Region | null, axis: number | null): number =>
+  (region ?? []).reduce((all, span, d) => (d === axis ? all : all * (lengthOf(span) / (shape[d] || 1))), 1);

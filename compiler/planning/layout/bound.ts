@@ -3,35 +3,41 @@
  * dropped: order, latency, halos beyond the first element, session borders.
  */
 import { combine, constant, type Linear, LinearProgram, variable } from '../placement/linear-program.ts';
-import type { Layer, LayerGraph, LayerRead } from './layers.ts';
+import { type Layer, type LayerGraph, type LayerRead, NO_LINK } from './layers.ts';
 
 /** Seconds the solver may take. */
 const PATIENCE = 20;
 
 export interface Bound {
-  /** Of one inference, at least. */
+  /** Of one inference, at least; {@link NO_LINK} where no links lead from the inputs to the outputs. */
   readonly seconds: number;
-  /** The fractions of each layer that the devices compute in the relaxation: a hint where to look. */
+  /** The fractions of each layer that the devices compute in the relaxation: a hint where to look; none where it has no solution. */
   readonly shares: readonly (readonly number[])[];
 }
+
+/** More bytes than frames and overheads count for. */
+const MANY = 1e15;
 
 /**
  * A tile of a fraction x of a layer reads at least `slope * x + offset` of the tensor: every element of the output has
  * a stretch of the input that no other one begins in.
  */
 function leastRead({ length, step }: Layer, read: LayerRead, size: number): { slope: number; offset: number } {
+  const { fraction, proportional } = read;
   const tiles = read.begin.length - 1;
-  if (length === 1 || read.proportional) return { slope: 1, offset: 0 };
+  if (length === 1) return { slope: 1, offset: 0 };
+  // A tile that reads all of the tensor reads more than any fraction of it.
+  const isWhole =
+    read.begin.every((at, i) => i === tiles || at === 0) && read.end.every((at, i) => i === 0 || at === size);
+  if (isWhole || proportional) return { slope: isWhole ? fraction : 0, offset: 0 };
   const own = Array.from({ length: tiles }, (_, i) => {
     const next = i + 1 < tiles ? read.begin[i + 1]! : size;
     return Math.max(0, Math.min(next, read.end[i + 1]!) - read.begin[i]!);
   });
-  // A tile that reads all of the tensor reads more than any fraction of it.
-  if (read.begin.every((at, i) => i === tiles || at === 0)) return { slope: 1, offset: 0 };
   const most = own.toSorted((a, b) => a - b)[tiles >> 1]!;
   const total = own.reduce((sum, stretch) => sum + Math.min(stretch, most), 0);
-  const whole = (length / step) * most;
-  return { slope: whole / size, offset: (total - whole) / size };
+  // The last tile may be a short one: it counts as whole where it is left out.
+  return { slope: (fraction * (length / step) * most) / size, offset: (fraction * (total - tiles * most)) / size };
 }
 
 /** The least seconds per whole layer at which a device computes any part of it. */
@@ -73,7 +79,8 @@ class Relaxation {
     for (const tensor of graph.tensors.keys()) this.addTensor(tensor);
     for (const terms of [...this.busy, ...this.sent.values()]) program.atLeast(variable(this.makespan), combine(terms));
     const solution = program.minimise(variable(this.makespan), { seconds: PATIENCE });
-    if (typeof solution === 'string') throw new Error(`the relaxation of a plan has no solution: ${solution}`);
+    if (solution === 'late') throw new Error(`the relaxation of a plan has no solution after ${PATIENCE} s`);
+    if (solution === 'impossible') return { seconds: NO_LINK, shares: [] };
     return {
       seconds: solution.values[this.makespan]! * this.unit,
       shares: this.shares.map((row) => row.map((index) => solution.values[index]!)),
@@ -112,14 +119,16 @@ class Relaxation {
   private received(tensor: number, to: number, made: readonly Linear[]): [number, Linear][] {
     const { graph, program } = this;
     const { unitBytes, length } = graph.tensors[tensor]!;
+    const bytes = unitBytes * length;
     return this.devices.flatMap((from): [number, Linear][] => {
-      if (from === to || (made[from]!.terms.size === 0 && made[from]!.constant === 0)) return [];
+      const { queue, seconds } = graph.link(from, to);
+      const isLinked = from !== to && seconds(0) < NO_LINK;
+      if (!isLinked || (made[from]!.terms.size === 0 && made[from]!.constant === 0)) return [];
       const sent = variable(program.variable());
       program.atLeast(made[from]!, sent);
-      const { queue, seconds } = graph.link(from, to);
       const terms = this.sent.get(queue) ?? [];
-      // Bytes alone: what a message costs besides depends on how many there are.
-      terms.push([(seconds(unitBytes * length) - seconds(0)) / this.unit, sent]);
+      // Bytes alone: what messages and frames cost besides depends on how many there are.
+      terms.push([(((seconds(MANY) - seconds(0)) / MANY) * bytes) / this.unit, sent]);
       this.sent.set(queue, terms);
       return [[1, sent]];
     });

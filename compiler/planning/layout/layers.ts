@@ -19,7 +19,8 @@ export interface LayerRead {
   readonly begin: Int32Array;
   /** End of what a tile reads that ends at `step * index` (or at the layer's length). */
   readonly end: Int32Array;
-  /** Of the tensor's other dimensions a tile reads its share only. */
+  /** See {@link AxisRead}. */
+  readonly fraction: number;
   readonly proportional: boolean;
 }
 
@@ -151,12 +152,13 @@ class LayerBuilder {
     return [...chains];
   }
 
-  private read({ tensor, begin, end, proportional }: AxisRead, index: number, { length, step }: AxisCut): LayerRead {
+  private read({ tensor, ...read }: AxisRead, index: number, { length, step }: AxisCut): LayerRead {
+    const { begin } = read;
     const size = this.axes.length(tensor);
     const isLocal = size > 1 && begin.some((at, i) => i > 0 && at > 0 && i < begin.length - 1);
-    if (!this.options.dropHalo || !isLocal) return { tensor: index, begin, end, proportional };
+    if (!this.options.dropHalo || !isLocal) return { ...read, tensor: index };
     const scaled = begin.map((_, i) => Math.round((Math.min(length, i * step) * size) / length));
-    return { tensor: index, begin: scaled, end: scaled, proportional };
+    return { ...read, tensor: index, begin: scaled, end: scaled };
   }
 
   private tensor(name: string, maker: number | null): LayerTensor {
@@ -179,8 +181,8 @@ function isAlike(first: AxisCut, second: AxisCut, tensor: string): boolean {
   });
 }
 
-/** Devices that no link joins are as far apart as can be: no plan sends between them. */
-const NO_LINK = 1e9;
+/** Seconds: devices that no link joins are as far apart as can be, no plan sends between them. */
+export const NO_LINK = 1e9;
 
 function linksOf(cluster: Cluster): LayerGraph['link'] {
   const { devices } = cluster;
@@ -222,12 +224,14 @@ export function layerGraphOf(
     outputs: names.indexOf(cluster.outputs),
     seconds(device, index, begin, end) {
       const memo = known[device]![index]!;
-      // Tiles of equal length cost the same wherever they lie.
-      const found = memo.get(end - begin);
+      const size = end - begin;
+      const found = memo.get(size);
       if (found !== undefined) return found;
-      const { cuts } = layers[index]!;
-      const seconds = cuts.reduce((sum, cut) => sum + tileSeconds(names[device]!, cut, begin, end), 0);
-      memo.set(end - begin, seconds);
+      const { cuts, length, step } = layers[index]!;
+      // Tiles of equal size cost the same wherever they lie: what one in the middle does.
+      const from = size % step === 0 ? Math.floor((length - size) / 2 / step) * step : length - size;
+      const seconds = cuts.reduce((sum, cut) => sum + tileSeconds(names[device]!, cut, from, from + size), 0);
+      memo.set(size, seconds);
       return seconds;
     },
     border: (device, bytes) => costs.border(names[device]!, bytes),

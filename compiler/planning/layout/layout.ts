@@ -5,7 +5,7 @@ import type { Plan, PlanPart } from '../plan.ts';
 import { outputRegion, wholeSpans } from '../resolve.ts';
 import { TaskGraph } from '../simulation/events.ts';
 import type { AxisCut } from './axis.ts';
-import type { LayerGraph, LayerRead } from './layers.ts';
+import type { Layer, LayerGraph, LayerRead } from './layers.ts';
 
 /** `[begin, end)` of a layer, made by one device in one go. Pieces of one device are disjoint. */
 export interface Piece {
@@ -60,6 +60,8 @@ class LayoutTasks {
   private readonly made: Made[][];
   private readonly received: Held[][][];
   private readonly borders = new Set<number>();
+  /** First task of each device: where transfers for it arrive, no session ends. */
+  private readonly first: (number | undefined)[];
 
   constructor(
     private readonly graph: LayerGraph,
@@ -74,6 +76,7 @@ class LayoutTasks {
     ]);
     this.made = tensors.map(() => cluster.devices.map((): Made => ({ begin: 0, end: 0, pieces: [] })));
     this.received = tensors.map(() => cluster.devices.map((): Held[] => []));
+    this.first = cluster.devices.map(() => undefined);
     this.busy = cluster.devices.map(() => 0);
     this.sending = cluster.devices.map(() => 0);
     this.receiving = cluster.devices.map(() => 0);
@@ -84,14 +87,31 @@ class LayoutTasks {
   }
 
   build(): void {
-    const { layers, tensors } = this.graph;
-    for (const layer of layers) {
+    for (const layer of this.graph.layers) {
       const counts = new Array<number>(this.devices).fill(0);
       for (const piece of this.layout[layer.index]!) this.compute(layer.index, piece, counts[piece.device]++);
     }
-    const { outputs } = this.graph;
-    for (const [tensor, { wanted, length }] of tensors.entries()) {
-      if (wanted) this.provide(null, tensor, outputs, 0, length, 1);
+    this.handOut();
+  }
+
+  /** Brings the outputs of the model to who wants them; what is not there as one piece leaves a last session as one. */
+  private handOut(): void {
+    const { tensors, outputs: device } = this.graph;
+    const wanted = [...tensors.keys()].filter((tensor) => tensors[tensor]!.wanted);
+    for (const tensor of wanted) this.provide(null, tensor, device, 0, tensors[tensor]!.length, 1);
+    const joined = wanted.filter((tensor) => {
+      const isMadeHere = this.made[tensor]![device]!.pieces.length > 0;
+      return tensors[tensor]!.maker !== null && (isMadeHere || this.received[tensor]![device]!.length > 1);
+    });
+    if (joined.length === 0) return;
+    const bytes = joined.reduce((sum, tensor) => sum + tensors[tensor]!.unitBytes * tensors[tensor]!.length, 0);
+    const seconds = this.graph.border(device, bytes);
+    const task = this.tasks.add(device, seconds, Number.POSITIVE_INFINITY);
+    this.busy[device]! += seconds;
+    for (const tensor of joined) {
+      for (const held of [this.made[tensor]![device]!.pieces, this.received[tensor]![device]!]) {
+        this.wait(task, held, 0, tensors[tensor]!.length);
+      }
     }
   }
 
@@ -101,8 +121,9 @@ class LayoutTasks {
     const seconds = this.graph.seconds(device, index, begin, end);
     // What arrives first is finished first: earlier waves go before earlier layers.
     const task = this.tasks.add(device, seconds, wave * this.graph.layers.length + index);
+    this.first[device] ??= task;
     this.busy[device]! += seconds;
-    for (const read of layer.reads) this.read(task, layer.length, layer.step, read, piece);
+    for (const read of layer.reads) this.read(task, layer, read, piece);
     for (const tensor of layer.makes) this.make(tensor, device, { begin, end, task });
     const share = layer.sharesWeights ? (end - begin) / layer.length : wave === 0 ? 1 : 0;
     this.weightBytes[device]! += layer.weightBytes * share;
@@ -115,10 +136,10 @@ class LayoutTasks {
     made.pieces.push(held);
   }
 
-  private read(task: number, length: number, step: number, read: LayerRead, { device, begin, end }: Piece): void {
-    const from = read.begin[begin / step]!;
-    const to = read.end[Math.ceil(end / step)]!;
-    const share = read.proportional ? (end - begin) / length : 1;
+  private read(task: number, layer: Layer, read: LayerRead, { device, begin, end }: Piece): void {
+    const from = read.begin[begin / layer.step]!;
+    const to = read.end[Math.ceil(end / layer.step)]!;
+    const share = read.fraction * (read.proportional ? (end - begin) / layer.length : 1);
     if (from < to) this.provide(task, read.tensor, device, from, to, share);
   }
 
@@ -134,13 +155,9 @@ class LayoutTasks {
     const own = this.made[tensor]![device]!;
     this.wait(task, own.pieces, begin, end);
     if (own.begin <= begin && end <= own.end) return;
-    let missing = subtract([[begin, end]], [own]);
     const received = this.received[tensor]![device]!;
-    // What was received as a share is not there for others.
-    if (share === 1) {
-      this.wait(task, received, begin, end);
-      missing = subtract(missing, received);
-    }
+    this.wait(task, received, begin, end);
+    let missing = subtract([[begin, end]], [own, ...received]);
     for (let from = 0; from < this.devices && missing.length > 0; from++) {
       if (from === device) continue;
       for (const held of this.made[tensor]![from]!.pieces) {
@@ -176,12 +193,13 @@ class LayoutTasks {
     }
     if (reader !== null) {
       this.tasks.depend(reader, transfer);
-      this.border(reader, to, bytes, false);
+      if (reader !== this.first[to]) this.border(reader, to, bytes, false);
     }
+    // What was received as a share is not there for others.
     if (share === 1) this.received[tensor]![to]!.push({ ...held, task: transfer });
   }
 
-  /** A transfer ends a session or begins one; several at one time are one border. */
+  /** A transfer ends a session, where it leaves or where it arrives; several at one time are one border. */
   private border(task: number, device: number, bytes: number, isEnd: boolean): void {
     const side = 2 * task + (isEnd ? 1 : 0);
     const again = this.borders.has(side) ? this.graph.border(device, 0) : 0;

@@ -209,7 +209,7 @@ export class Search {
   private layerChange(sketch: Sketch, first: number): (layer: LayerSketch) => LayerSketch {
     const kind = this.random();
     if (kind < 0.1) {
-      const bands = 1 + Math.floor(MOST_BANDS ** this.random());
+      const bands = Math.floor((MOST_BANDS + 1) ** this.random());
       return (layer) => ({ ...layer, bands });
     }
     if (kind < 0.2) {

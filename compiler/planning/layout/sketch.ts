@@ -83,11 +83,10 @@ export class Sketcher {
         if (beyond === 'again' || (beyond === 'halo' && isHalo)) return need;
         return intersect(share, need);
       });
-      const outputs = this.outputsOf(index);
+      const unread = this.unread(index, needed);
       all[index] = self.map((span, device) => {
         const asked = needed.flatMap((need, other) => (other === device ? [] : outside(need, self[other]!)));
-        if (outputs) asked.push(outputs);
-        return asked.map((rest) => intersect(rest, own[device]!)).reduce(hull, span);
+        return [...asked, ...unread].map((rest) => intersect(rest, own[device]!)).reduce(hull, span);
       });
     }
     return all;
@@ -125,12 +124,12 @@ export class Sketcher {
     return { begin: span.begin - (span.begin % step), end: Math.min(size, Math.ceil(span.end / step) * step) };
   }
 
-  /** The whole of a layer that makes an output of the model, or what nobody reads: somebody must compute it all the same. */
-  private outputsOf(index: number): Span | null {
+  /** What no layer reads (the model wants it, or a Slice leaves it out): somebody must compute it all the same. */
+  private unread(index: number, needed: readonly Span[]): Span[] {
     const { makes, length: size } = this.graph.layers[index]!;
-    const isWanted = makes.some((tensor) => this.graph.tensors[tensor]!.wanted);
-    const isRead = makes.some((tensor) => this.readers[tensor]!.length > 0);
-    return isWanted || !isRead ? { begin: 0, end: size } : null;
+    const whole = { begin: 0, end: size };
+    if (makes.some((tensor) => this.graph.tensors[tensor]!.wanted)) return [whole];
+    return needed.reduce((rest, need) => rest.flatMap((span) => outside(span, need)), [whole]);
   }
 
   /**
