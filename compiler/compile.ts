@@ -6,13 +6,14 @@ import type { Cluster } from './cluster/cluster.ts';
 import { withProfiles } from './cluster/with-profiles.ts';
 import type { Program } from './ir/program.ts';
 import { formatProgram } from './ir/text.ts';
-import { type Lowered, lower } from './lower.ts';
+import { type Lowered, lower, prepare } from './lower.ts';
 import { type ImportOptions, importModel } from './onnx/import.ts';
 import type { UserPass } from './pass.ts';
 import { costNotices } from './planning/costs/notices.ts';
 import { formatPlan, type Plan } from './planning/plan.ts';
+import type { Request } from './planning/request.ts';
 import type { Schedule } from './planning/schedule.ts';
-import { planBy, preparePolicies } from './policies.ts';
+import { planBy } from './policies.ts';
 
 export interface CompileOptions extends ImportOptions {
   /** Path of an ONNX model. */
@@ -21,6 +22,8 @@ export interface CompileOptions extends ImportOptions {
   /** A plan, or the name of a policy that makes one (`auto`: the best of all); `spatial` if neither is given. */
   readonly plan?: Plan | undefined;
   readonly policy?: string | undefined;
+  /** What the policy's plan is to be good at; default: latency. */
+  readonly request?: Request | undefined;
   readonly passes?: readonly UserPass[] | undefined;
   /** Folder that receives every stage as text. */
   readonly dump?: string | undefined;
@@ -42,17 +45,16 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const cluster = await withProfiles(options.cluster);
   const { progress = () => {} } = options;
   progress(`importing ${options.model}`, 0, 100);
-  const policy = options.policy ?? 'spatial';
-  if (!options.plan) await preparePolicies([policy]);
   const imported = await importModel(options.model, options);
   for (const text of costNotices(imported, cluster)) options.notice?.(text);
   progress('splitting', 5, 100);
   const dumps: Program[] = [];
-  const make = options.plan ?? ((program: Program<'imported'>) => planBy(program, cluster, policy));
-  const observe = dump ? (program: Program) => dumps.push(program) : undefined;
+  const stages = { cluster, passes: options.passes, observe: (program: Program) => void (dump && dumps.push(program)) };
   let lowered: Lowered | undefined;
   try {
-    lowered = lower(imported, { cluster, plan: make, passes: options.passes, observe });
+    const prepared = prepare(imported, stages);
+    const plan = options.plan ?? (await planBy(prepared, cluster, options.policy ?? 'spatial', options.request));
+    lowered = lower(prepared, { ...stages, plan });
   } finally {
     // Also when a pass failed: the stages before it show why.
     if (dump) await writeDumps(dump, dumps, lowered?.plan);

@@ -13,14 +13,16 @@ import type { Plan } from './planning/plan.ts';
 import type { Schedule } from './planning/schedule.ts';
 import { simulateSteps } from './planning/simulate.ts';
 
-export interface LowerOptions {
+export interface StageOptions {
   readonly cluster: Cluster;
-  /** A plan, or what makes one of the program that is to be split. */
-  readonly plan: Plan | ((program: Program<'imported'>) => Plan);
   /** Users' passes; each runs after the stage it names, in this order. */
   readonly passes?: readonly UserPass[] | undefined;
   /** Sees every program once it is verified. */
   readonly observe?: ((program: Program) => void) | undefined;
+}
+
+export interface LowerOptions extends StageOptions {
+  readonly plan: Plan;
 }
 
 export interface Lowered {
@@ -28,38 +30,46 @@ export interface Lowered {
   readonly plan: Plan;
 }
 
-/** Imported program and plan → schedule: split, assemble, link, schedule; every stage is verified. */
-export function lower(imported: Program<'imported'>, options: LowerOptions): Lowered {
-  const { cluster, passes = [], observe } = options;
-  const run = <From extends Stage, To extends Stage>(
-    pass: Pass<From, To>,
-    program: Program<From>,
-    plan: Plan | null,
-  ) => {
-    const result = pass.run(program, { cluster, plan });
-    verifyProgram(
-      result,
-      pass.name,
-      cluster.devices.map(({ name }) => name),
-    );
-    return result;
-  };
-  /** The stage's program after the users' passes of that stage. */
-  const settle = <S extends Stage>(program: Program<S>, plan: Plan | null): Program<S> => {
-    const settled = passesOf(passes, program.stage).reduce((current, pass) => run(pass, current, plan), program);
-    observe?.(settled);
-    return settled;
-  };
+/** One pass, its result verified. */
+function run<From extends Stage, To extends Stage>(
+  pass: Pass<From, To>,
+  program: Program<From>,
+  { cluster }: StageOptions,
+  plan: Plan | null,
+): Program<To> {
+  const result = pass.run(program, { cluster, plan });
+  verifyProgram(
+    result,
+    pass.name,
+    cluster.devices.map(({ name }) => name),
+  );
+  return result;
+}
+
+/** The stage's program after the users' passes of that stage. */
+function settle<S extends Stage>(program: Program<S>, options: StageOptions, plan: Plan | null): Program<S> {
+  const { passes = [], observe } = options;
+  const settled = passesOf(passes, program.stage).reduce((now, pass) => run(pass, now, options, plan), program);
+  observe?.(settled);
+  return settled;
+}
+
+/** The imported program after the users' passes of that stage: what plans are made for. */
+export function prepare(imported: Program<'imported'>, options: StageOptions): Program<'imported'> {
   verifyProgram(imported, 'import');
-  const prepared = settle(imported, null);
-  const plan = typeof options.plan === 'function' ? options.plan(prepared) : options.plan;
-  const split = settle(run(splitOperators, prepared, plan), plan);
-  const assembled = settle(run(assembleValues, split, plan), plan);
-  let linked = settle(run(insertTransfers, assembled, plan), plan);
+  return settle(imported, options, null);
+}
+
+/** Prepared program and plan → schedule: split, assemble, link, schedule; every stage is verified. */
+export function lower(prepared: Program<'imported'>, options: LowerOptions): Lowered {
+  const { cluster, plan } = options;
+  const stage = <From extends Stage, To extends Stage>(pass: Pass<From, To>, program: Program<From>) =>
+    settle(run(pass, program, options, plan), options, plan);
+  let linked = stage(insertTransfers, stage(assembleValues, stage(splitOperators, prepared)));
   if (plan.encodings) {
     // Last, so that users' passes see what crosses under its own name.
-    linked = run(encodeTransfers, linked, plan);
-    observe?.(linked);
+    linked = run(encodeTransfers, linked, options, plan);
+    options.observe?.(linked);
   }
   const costs = costsOf(prepared, cluster);
   const schedule = simulateSteps(linked, cluster, scheduleSteps(linked, cluster, costs), costs);

@@ -4,8 +4,10 @@ import { CompileError } from './error.ts';
 import type { Program } from './ir/program.ts';
 import { lower } from './lower.ts';
 import type { Plan } from './planning/plan.ts';
-import { makePlan, policies, preparePolicy } from './planning/policies/index.ts';
+import { makePlan, policies } from './planning/policies/index.ts';
+import type { Request } from './planning/request.ts';
 import type { Schedule } from './planning/schedule.ts';
+import { summarise } from './planning/summary.ts';
 
 /** The best of all policies. */
 export const AUTO = 'auto';
@@ -27,37 +29,80 @@ export interface Refused {
 }
 export type Judged = Planned | Refused;
 
-/** Loads what policies need; has to be awaited before the others. @throws policy */
-export async function preparePolicies(names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    for (const one of name === AUTO ? comparable : [name]) await preparePolicy(one);
+export const isPlanned = (judged: Judged): judged is Planned => 'schedule' in judged;
+
+/** A policy's plan, lowered and simulated, or what the user could mend. */
+export async function judge(
+  program: Program<'imported'>,
+  cluster: Cluster,
+  policy: string,
+  request: Request = {},
+): Promise<Judged> {
+  try {
+    return { policy, ...lower(program, { cluster, plan: await makePlan(program, cluster, policy, request) }) };
+  } catch (error) {
+    if (error instanceof CompileError) return { policy, error };
+    throw error;
   }
 }
 
-/** Plans of policies, each lowered and simulated; what the user could mend is told beside the others. */
-export function judge(program: Program<'imported'>, cluster: Cluster, names: readonly string[]): Judged[] {
-  return names.map((policy): Judged => {
-    try {
-      return { policy, ...lower(program, { cluster, plan: makePlan(program, cluster, policy) }) };
-    } catch (error) {
-      if (error instanceof CompileError) return { policy, error };
-      throw error;
-    }
+/** Of a schedule, to be small. @throws objective where powers are unknown */
+export function objectiveValue(
+  cluster: Cluster,
+  schedule: Schedule,
+  objective: Request['objective'] = 'latency',
+): number {
+  if (objective === 'latency') return schedule.makespan;
+  const { throughput, joules } = summarise(cluster, schedule);
+  if (objective === 'throughput') return 1 / throughput;
+  if (joules !== null) return joules;
+  const unknown = cluster.devices.filter(({ power }) => !power).map(({ name }) => name);
+  throw new CompileError('objective', `energy cannot be compared: the power of ${unknown.join(', ')} is not known`, {
+    at: ['cluster, devices'],
+    hint: 'give each device a power: { idle: 2 W, compute: 10 W }',
   });
 }
 
-/** The plan with the least makespan; of equal ones the first. @throws what the first policy threw, if none has a plan */
-export function best(judged: readonly Judged[]): Planned {
-  const planned = judged.filter((one) => 'schedule' in one);
-  const [first, ...others] = planned;
-  if (first) return others.reduce((a, b) => (b.schedule.makespan < a.schedule.makespan ? b : a), first);
-  const failed = judged.find((one) => 'error' in one);
-  throw failed ? failed.error : new Error('no policy to choose from');
+const milliseconds = (seconds: number): string => `${Number((seconds * 1e3).toPrecision(3))} ms`;
+
+function infeasible(judged: readonly Judged[], deadline: number | undefined): CompileError {
+  const refused = judged.filter((one): one is Refused => !isPlanned(one));
+  const [only] = refused;
+  if (judged.length === 1 && only) return only.error;
+  const planned = judged.filter(isPlanned).sort((a, b) => a.schedule.makespan - b.schedule.makespan);
+  const [fastest] = planned;
+  const reasons = refused.map(({ policy, error }) => `${policy}: ${error.message}`);
+  if (!fastest || deadline === undefined) {
+    const hint = 'give devices more memory or links, or ask for less';
+    return new CompileError('infeasible', 'no policy has a plan', { at: reasons, hint });
+  }
+  const { makespan } = fastest.schedule;
+  return new CompileError(
+    'infeasible',
+    `the fastest plan (${fastest.policy}) needs ${milliseconds(makespan)}, the deadline is ${milliseconds(deadline)}: ${milliseconds(makespan - deadline)} too long`,
+    { at: reasons, hint: 'allow more time, a faster link or device, or a smaller model' },
+  );
 }
 
-/** The plan of a policy as users write it. @throws policy, and what the policy throws */
-export function planBy(program: Program<'imported'>, cluster: Cluster, policy: string): Plan {
-  if (policy !== AUTO) return makePlan(program, cluster, policy);
-  const { plan } = best(judge(program, cluster, comparable));
-  return { ...plan, policy: `${AUTO}: ${plan.policy}` };
+/** The best plan within the deadline; of equal ones the first. @throws infeasible, objective */
+export function best(cluster: Cluster, judged: readonly Judged[], { objective, deadline }: Request = {}): Planned {
+  const allowed = judged.filter(isPlanned).filter(({ schedule }) => schedule.makespan <= (deadline ?? Infinity));
+  const valued = allowed.map((one) => ({ one, value: objectiveValue(cluster, one.schedule, objective) }));
+  const [first, ...others] = valued;
+  if (!first) throw infeasible(judged, deadline);
+  return others.reduce((a, b) => (b.value < a.value ? b : a), first).one;
+}
+
+/** The plan of a policy as users write it. @throws policy, infeasible, objective, and what the policy throws */
+export async function planBy(
+  program: Program<'imported'>,
+  cluster: Cluster,
+  policy: string,
+  request: Request = {},
+): Promise<Plan> {
+  if (policy !== AUTO && request.deadline === undefined) return makePlan(program, cluster, policy, request);
+  const judged: Judged[] = [];
+  for (const name of policy === AUTO ? comparable : [policy]) judged.push(await judge(program, cluster, name, request));
+  const { plan } = best(cluster, judged, request);
+  return policy === AUTO ? { ...plan, policy: `${AUTO}: ${plan.policy}` } : plan;
 }

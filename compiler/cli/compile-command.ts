@@ -10,9 +10,10 @@ import { policies, policyUsage } from '../planning/policies/index.ts';
 import { dimensions, dimOption, repeatable } from './flags.ts';
 import { loadPass } from './load-pass.ts';
 import { notice, type OutputOptions, printResult, progress } from './output.ts';
+import { interruptible, type RequestFlags, withRequest } from './request.ts';
 import { table } from './table.ts';
 
-interface Options extends OutputOptions {
+interface Options extends OutputOptions, RequestFlags {
   readonly cluster: string;
   readonly plan?: string;
   readonly policy?: string;
@@ -36,7 +37,7 @@ async function run(model: string, options: Options): Promise<void> {
   const bar = progress();
   try {
     const cluster = await loadCluster(options.cluster);
-    const { schedule, plan, devices } = await compile({
+    const common = {
       model,
       cluster,
       plan: options.plan ? await readPlan(options.plan) : undefined,
@@ -47,7 +48,8 @@ async function run(model: string, options: Options): Promise<void> {
       dims: dimensions(options.dim),
       notice,
       progress: bar.update,
-    });
+    };
+    const { schedule, plan, devices } = await interruptible(options, (request) => compile({ ...common, request }));
     bar.stop();
     const bytes = schedule.channels.reduce((sum, channel) => sum + channel.bytes, 0);
     const rows = devices.map(({ device, operators, segments, weightBytes }, i) => {
@@ -78,7 +80,7 @@ async function run(model: string, options: Options): Promise<void> {
 }
 
 export const addCompile = (program: Command): void => {
-  program
+  const command = program
     .command('compile')
     .description('compile a model into one bundle per device')
     .argument('<model>', 'ONNX file')
@@ -88,7 +90,8 @@ export const addCompile = (program: Command): void => {
     .option(
       '--policy <policy>',
       `make the plan: ${policies.map(policyUsage).join(', ')}, auto: the best of them (default: spatial)`,
-    )
+    );
+  withRequest(command)
     .addOption(repeatable('--pass <file>', 'run a pass of yours after the stage it names'))
     .option('--dump <folder>', 'write the program of every stage there')
     .addOption(dimOption())

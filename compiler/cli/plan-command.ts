@@ -1,32 +1,44 @@
 /** `shardonnx plan`: every policy's plan side by side, and the chosen one. */
 import { writeFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { type Flip, flipsOf } from '../bandwidths.ts';
 import { type Cluster, loadCluster } from '../cluster/cluster.ts';
-import { formatBytes } from '../cluster/units.ts';
+import { formatBandwidth, formatBytes } from '../cluster/units.ts';
 import { withProfiles } from '../cluster/with-profiles.ts';
+import { CompileError } from '../error.ts';
+import type { Program } from '../ir/program.ts';
 import { importModel } from '../onnx/import.ts';
 import { costNotices } from '../planning/costs/notices.ts';
+import type { Platforms } from '../planning/pareto/cut-space.ts';
+import { objectiveNames } from '../planning/pareto/pareto.ts';
 import { formatPlan } from '../planning/plan.ts';
 import { lowerBound } from '../planning/policies/hybrid.ts';
 import { policies, policyUsage } from '../planning/policies/index.ts';
 import { type Summary, summarise } from '../planning/summary.ts';
-import { AUTO, best, comparable, type Judged, judge, preparePolicies } from '../policies.ts';
-import { dimensions, dimOption } from './flags.ts';
-import { notice, type OutputOptions, printResult, progress } from './output.ts';
+import { AUTO, best, comparable, isPlanned, type Judged, judge } from '../policies.ts';
+import { bandwidthRange, planRange } from './bandwidth-range.ts';
+import { dimensions, dimOption, positiveInteger } from './flags.ts';
+import { notice, type OutputOptions, type Progress, printResult, progress } from './output.ts';
+import { type ParetoFlags, paretoOf } from './pareto.ts';
+import { interruptible, type RequestFlags, withRequest } from './request.ts';
 import { table } from './table.ts';
 
-interface Options extends OutputOptions {
+interface Options extends OutputOptions, RequestFlags {
   readonly cluster: string;
   readonly policy: string;
   readonly dim: readonly string[];
   readonly output?: string;
+  readonly bandwidth?: readonly number[];
+  readonly pareto?: ParetoFlags['pareto'];
+  readonly platforms: Platforms;
+  readonly stages?: number;
 }
 
 const milliseconds = (seconds: number): string => `${(seconds * 1e3).toFixed(seconds < 0.1 ? 2 : 1)} ms`;
 
 /** Figures of one policy, for `--json`. */
 function asData(cluster: Cluster, judged: Judged, bound: number): object {
-  if ('error' in judged) {
+  if (!isPlanned(judged)) {
     const { code, message } = judged.error;
     return { name: judged.policy, error: { code, message } };
   }
@@ -44,19 +56,28 @@ function asData(cluster: Cluster, judged: Judged, bound: number): object {
   };
 }
 
-function row(cluster: Cluster, judged: Judged, chosen: string): string[] {
+function row(cluster: Cluster, judged: Judged, chosen: string, deadline = Number.POSITIVE_INFINITY): string[] {
   const name = `${judged.policy === chosen ? '*' : ' '} ${judged.policy}`;
-  if ('error' in judged) return [name, '-', '-', '-', '-', '-', judged.error.message];
+  if (!isPlanned(judged)) return [name, '-', '-', '-', '-', '-', judged.error.message];
   const { seconds, throughput, joules, bytes, peakBytes, busiest } = summarise(cluster, judged.schedule);
   return [
     name,
-    milliseconds(seconds),
+    `${milliseconds(seconds)}${seconds > deadline ? ', late' : ''}`,
     `${throughput.toFixed(1)} 1/s`,
     joules === null ? '?' : `${joules.toPrecision(3)} J`,
     formatBytes(bytes),
     formatBytes(peakBytes),
     `${busiest.name} ${(busiest.share * 100).toFixed(0)} %`,
   ];
+}
+
+/** A flip's bandwidth where there is one link, else its share of all links' bandwidths. */
+function flipText({ links }: Cluster, flip: Flip | null, word: 'below' | 'above'): string[] {
+  if (!flip) return [];
+  const [only, ...others] = links;
+  const alone = only && others.length === 0;
+  const at = alone ? formatBandwidth(only.bandwidth * flip.factor) : `${flip.factor.toPrecision(3)} × the bandwidths`;
+  return [`${word} ${at} ${flip.policy} is better`];
 }
 
 /** Why the chosen plan is not faster. */
@@ -69,38 +90,74 @@ function explanation({ seconds, busiest, hidden }: Summary, bound: number): stri
   ];
 }
 
+const HEAD = ['policy', 'latency', 'throughput', 'energy', 'crosses links', 'peak memory', 'busiest'];
+
+/** What all kinds of answers need. */
+interface Question {
+  readonly model: string;
+  readonly program: Program<'imported'>;
+  readonly cluster: Cluster;
+  readonly names: readonly string[];
+  readonly options: Options;
+  readonly bar: Progress;
+}
+
+/** All policies side by side, and the best of them. */
+async function compareAll({ model, program, cluster, names, options, bar }: Question): Promise<void> {
+  const { judged, chosen } = await interruptible(options, async (request) => {
+    const judged: Judged[] = [];
+    for (const [i, name] of names.entries()) {
+      bar.update(`planning: ${name}`, i + 1, names.length + 1);
+      judged.push(await judge(program, cluster, name, request));
+    }
+    return { judged, chosen: best(cluster, judged, request) };
+  });
+  const bound = await lowerBound(program, cluster);
+  const flips = flipsOf(program, cluster, judged, chosen, options);
+  const { output } = options;
+  if (output !== undefined) await writeFile(output, formatPlan(chosen.plan));
+  bar.stop();
+  const flipping = [...flipText(cluster, flips.below, 'below'), ...flipText(cluster, flips.above, 'above')];
+  const text = [
+    table(
+      HEAD,
+      judged.map((one) => row(cluster, one, chosen.policy, options.deadline)),
+    ),
+    `chosen: ${chosen.policy}${options.objective === 'latency' ? '' : `, the best in ${options.objective}`}`,
+    ...explanation(summarise(cluster, chosen.schedule), bound),
+    ...(judged.length > 1 ? [`what would change the choice: ${flipping.join('; ') || 'no other bandwidth'}`] : []),
+    ...(output === undefined
+      ? []
+      : [`wrote ${output}; try: shardonnx compile ${model} -c ${options.cluster} --plan ${output} -o build`]),
+  ].join('\n');
+  const policies = judged.map((one) => asData(cluster, one, bound));
+  printResult(options, { ok: true, policies, chosen: chosen.policy, flips }, text);
+}
+
 async function run(model: string, options: Options): Promise<void> {
+  if (options.pareto !== undefined && options.bandwidth) {
+    throw new CompileError('flag', '--pareto and --bandwidth are two questions', { hint: 'ask one at a time' });
+  }
   const bar = progress();
   try {
     const cluster = await withProfiles(await loadCluster(options.cluster));
-    const names = options.policy === AUTO ? comparable : options.policy.split(';');
-    await preparePolicies([...names, 'cut']);
-    bar.update(`importing ${model}`, 0, names.length + 1);
+    bar.update(`importing ${model}`, 0, 100);
     const program = await importModel(model, { dims: dimensions(options.dim), notice });
     for (const text of costNotices(program, cluster)) notice(text);
-    const judged = names.flatMap((name, i) => {
-      bar.update(`planning: ${name}`, i + 1, names.length + 1);
-      return judge(program, cluster, [name]);
-    });
-    const chosen = best(judged);
-    const bound = lowerBound(program, cluster);
-    bar.stop();
-    if (options.output) await writeFile(options.output, formatPlan(chosen.plan));
-    const head = ['policy', 'latency', 'throughput', 'energy', 'crosses links', 'peak memory', 'busiest'];
-    const text = [
-      table(
-        head,
-        judged.map((one) => row(cluster, one, chosen.policy)),
-      ),
-      `chosen: ${chosen.policy}; ${explanation(summarise(cluster, chosen.schedule), bound).join('\n')}`,
-      ...(options.output
-        ? [
-            `wrote ${options.output}; try: shardonnx compile ${model} -c ${options.cluster} --plan ${options.output} -o build`,
-          ]
-        : []),
-    ].join('\n');
-    const data = { ok: true, policies: judged.map((one) => asData(cluster, one, bound)), chosen: chosen.policy };
-    printResult(options, data, text);
+    const { output, pareto, bandwidth: bandwidths, platforms, stages } = options;
+    const names = options.policy === AUTO ? comparable : options.policy.split(';');
+    if (pareto !== undefined) {
+      const flags = { pareto, platforms, ...(stages === undefined ? {} : { stages }) };
+      const { data, text, csv } = paretoOf(program, cluster, flags);
+      if (output !== undefined) await writeFile(output, csv);
+      printResult(options, data, output === undefined ? text : `${text}\nwrote ${output}`);
+    } else if (bandwidths) {
+      const { data, text } = await interruptible(options, (request) =>
+        planRange(program, cluster, { names, bandwidths, request, output, progress: bar.update }),
+      );
+      bar.stop();
+      printResult(options, data, text);
+    } else await compareAll({ model, program, cluster, names, options, bar });
   } finally {
     bar.stop();
   }
@@ -108,13 +165,26 @@ async function run(model: string, options: Options): Promise<void> {
 
 export const addPlan = (program: Command): void => {
   const usage = policies.map(policyUsage).join(', ');
-  program
+  const command = program
     .command('plan')
     .description('predict what every policy comes to, and choose one')
     .argument('<model>', 'ONNX file')
     .requiredOption('-c, --cluster <file>', 'cluster file (YAML or JSON)')
-    .option('--policy <policy>', `one of ${usage}; several with ; between them`, AUTO)
-    .option('-o, --output <file>', 'write the chosen plan there')
+    .option('--policy <policy>', `one of ${usage}; several with ; between them`, AUTO);
+  withRequest(command)
+    .option(
+      '--bandwidth <range>',
+      'a plan for each part of a range of bandwidths, e.g. 1..240Mbit/s or 1..240Mbit/s/24',
+      bandwidthRange,
+    )
+    .option('--pareto [objectives]', `layer cuts that no other beats in ${objectiveNames.join(', ')}`)
+    .addOption(
+      new Option('--platforms <order>', 'for --pareto: devices in their order, in any order once, or again and again')
+        .choices(['fixed', 'once', 'repeat'])
+        .default('fixed'),
+    )
+    .option('--stages <count>', 'for --pareto: most stages', positiveInteger('--stages'))
+    .option('-o, --output <file>', 'write the plan there; for --bandwidth a folder of plans, for --pareto a CSV file')
     .addOption(dimOption())
     .option('--json', 'print one JSON object')
     .action(run);

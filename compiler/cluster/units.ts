@@ -80,3 +80,10 @@ export function formatBytes(bytes: number): string {
   const value = bytes / 2 ** (10 * power);
   return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[power]}`;
 }
+
+/** `93 Mbit/s`. @param bandwidth bytes per second */
+export function formatBandwidth(bandwidth: number): string {
+  const bits = 8 * bandwidth;
+  const [unit, size] = bits >= 1e9 ? ['Gbit/s', 1e9] : bits >= 1e6 ? ['Mbit/s', 1e6] : ['kbit/s', 1e3];
+  return `${Number((bits / size).toPrecision(3))} ${unit}`;
+}

@@ -40,24 +40,42 @@ function transferring(cluster: Cluster, { channels }: Schedule): Map<string, num
   return queues;
 }
 
-/** Devices idle for the whole inference; what they compute, send and receive comes on top. */
-function joulesOf(cluster: Cluster, schedule: Schedule): number | null {
-  const busy = computing(schedule);
+/** Seconds of one inference, by device in the cluster's order. */
+export interface Activity {
+  readonly seconds: number;
+  readonly busy: readonly number[];
+  readonly sending: readonly number[];
+  readonly receiving: readonly number[];
+}
+
+/** Of the devices: they idle for the whole inference; what they compute, send and receive comes on top. null: a power is unknown. */
+export function deviceJoules({ devices }: Cluster, { seconds, busy, sending, receiving }: Activity): number | null {
   let joules = 0;
-  for (const { name, power } of cluster.devices) {
+  for (const [i, { power }] of devices.entries()) {
     if (!power) return null;
-    joules += power.idle * schedule.makespan + (power.compute - power.idle) * (busy.get(name) ?? 0);
+    const { idle, compute, send, receive } = power;
+    joules +=
+      idle * seconds + (compute - idle) * busy[i]! + (send - idle) * sending[i]! + (receive - idle) * receiving[i]!;
   }
+  return joules;
+}
+
+function joulesOf(cluster: Cluster, schedule: Schedule): number | null {
+  const computed = computing(schedule);
+  const index = (device: string) => cluster.devices.findIndex(({ name }) => name === device);
+  const sending = cluster.devices.map(() => 0);
+  const receiving = cluster.devices.map(() => 0);
+  let links = 0;
   for (const { from, to, bytes } of schedule.channels) {
     const link = linkBetween(cluster, from, to)!;
     const seconds = occupiedSeconds(link, bytes);
-    for (const { name, power } of cluster.devices) {
-      if (name === from) joules += (power!.send - power!.idle) * seconds;
-      if (name === to) joules += (power!.receive - power!.idle) * seconds;
-    }
-    joules += transferJoules(link, bytes);
+    sending[index(from)]! += seconds;
+    receiving[index(to)]! += seconds;
+    links += transferJoules(link, bytes);
   }
-  return joules;
+  const busy = cluster.devices.map(({ name }) => computed.get(name) ?? 0);
+  const devices = deviceJoules(cluster, { seconds: schedule.makespan, busy, sending, receiving });
+  return devices === null ? null : devices + links;
 }
 
 export function summarise(cluster: Cluster, schedule: Schedule): Summary {

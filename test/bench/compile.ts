@@ -51,7 +51,7 @@ async function measure(shape: string, model: Uint8Array, size: number) {
   const begin = performance.now();
   const imported = await importModel(file);
   const read = performance.now();
-  const plan = makePlan(imported, cluster, 'spatial');
+  const plan = await makePlan(imported, cluster, 'spatial');
   const planned = performance.now();
   const { schedule } = lower(imported, { cluster, plan });
   const end = performance.now();

@@ -40,7 +40,7 @@ const NUMBERS: Readonly<Record<string, Numbers>> = {
   qlinear: { quantize: 'qlinear' },
 };
 
-type PlanOf = (program: Program<'imported'>, cluster: Cluster) => Plan;
+type PlanOf = (program: Program<'imported'>, cluster: Cluster) => Plan | Promise<Plan>;
 const everything =
   (turn: number, prefer: Prefer): PlanOf =>
   (program, cluster) =>
@@ -74,7 +74,7 @@ async function rowOf(planOf: PlanOf): Promise<Record<string, string>> {
   let split = planned;
   for (const size of [2, 3, 4]) {
     const cluster = clusterOf(size);
-    const { schedule } = await compile({ model, cluster, plan: planOf(imported, cluster), output });
+    const { schedule } = await compile({ model, cluster, plan: await planOf(imported, cluster), output });
     const compared = await verifyBuild(output, model, { input: ['random'], transport: 'memory' });
     const worst = Math.max(...compared.map(({ maxRel }) => maxRel));
     const text = worst === 0 ? '0' : worst.toExponential(1);

@@ -67,7 +67,7 @@ for (const [name, encoding] of Object.entries(encodings)) {
 test('rows shared, halos as float16 and in 8 bits: as the program computes it, and as many bytes', async () => {
   const program = await imported('convChain');
   const plan: Plan = {
-    ...makePlan(program, cluster, 'spatial'),
+    ...(await makePlan(program, cluster, 'spatial')),
     maxRelativeError: 0.1,
     encodings: { x: { int8: [-2, 2] }, relu1: 'float16', relu2: { int8: [0, 4] }, pool1: 'float16', y: 'float16' },
   };

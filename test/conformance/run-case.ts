@@ -8,7 +8,7 @@ import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compare } from '../../compiler/compare.ts';
 import { lower } from '../../compiler/lower.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
-import { makePlan, preparePolicy } from '../../compiler/planning/policies/index.ts';
+import { makePlan } from '../../compiler/planning/policies/index.ts';
 import { openBundle, type Tensor } from '../../runtime/index.ts';
 import { type Case, type DataSet, freeDimensions, readData, withoutDefaults } from './cases.ts';
 import { type Reason, wholeReasons } from './reasons.ts';
@@ -78,8 +78,7 @@ async function build(test: Case, data: DataSet, options: Options, output: string
   });
   const cluster = clusterOf(options.devices);
   const { policy, turn } = options;
-  if (policy) await preparePolicy(policy);
-  const plan = policy ? makePlan(imported, cluster, policy) : splitEverything(imported, cluster, turn);
+  const plan = policy ? await makePlan(imported, cluster, policy) : splitEverything(imported, cluster, turn);
   const { schedule } = lower(imported, { cluster, plan });
   await writeBundle(output, { schedule, plan, cluster });
   return { split: splitOperators(schedule.program, imported).size > 0, whole: wholeReasons(imported, plan) };

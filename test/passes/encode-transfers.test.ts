@@ -67,7 +67,7 @@ for (const name of names) {
     const text = JSON.stringify(encoding);
     test(`${name}, rows shared, ${text}`, async () => {
       const program = await imported(name);
-      await assertRoundedByHand(program, makePlan(program, cluster, 'spatial'), encoding);
+      await assertRoundedByHand(program, await makePlan(program, cluster, 'spatial'), encoding);
     });
     test(`${name}, a random plan, ${text}`, async () => {
       const program = await imported(name);

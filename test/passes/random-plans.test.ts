@@ -11,7 +11,7 @@ import { parseProgram } from '../../compiler/ir/parse.ts';
 import type { Program } from '../../compiler/ir/program.ts';
 import { tensorOf } from '../../compiler/ir/program.ts';
 import { formatProgram } from '../../compiler/ir/text.ts';
-import { lower } from '../../compiler/lower.ts';
+import { lower, prepare } from '../../compiler/lower.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { randomInputs } from '../../fixtures/inputs.ts';
 import { models } from '../../fixtures/models.ts';
@@ -68,7 +68,8 @@ for (const [name, build] of Object.entries(models)) {
       for (let seed = 1; seed <= seeds; seed++) {
         const programs: Program[] = [];
         const plan = randomPlan(imported, ['a', 'b', 'c'], seed);
-        lower(imported, { cluster, plan, observe: (program) => programs.push(program) });
+        const options = { cluster, plan, observe: (program: Program) => void programs.push(program) };
+        lower(prepare(imported, options), options);
         assert.is(programs.length, 4);
         for (const program of programs) {
           const text = formatProgram(program);

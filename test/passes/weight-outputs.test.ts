@@ -27,7 +27,7 @@ const model = work.write(
 
 test('they lie where the outputs are wanted, and only what is computed crosses', async () => {
   const program = await importModel(model);
-  const { schedule } = lowered(program, { cluster, plan: makePlan(program, cluster, 'whole:a') });
+  const { schedule } = lowered(program, { cluster, plan: await makePlan(program, cluster, 'whole:a') });
   replay(schedule);
   assert.equal(
     schedule.channels.map(({ from, to, value: { tensor } }) => [from, to, tensor]),
@@ -43,7 +43,7 @@ test('they lie where the outputs are wanted, and only what is computed crosses',
 
 test('they count against the memory of their device', async () => {
   const program = await importModel(model);
-  const plan = makePlan(program, cluster, 'whole:a');
+  const plan = await makePlan(program, cluster, 'whole:a');
   const devices = cluster.devices.map((device) => (device.name === 'c' ? { ...device, memory: weight } : device));
   const error = await errorOf('device-memory', () => lowered(program, { cluster: { ...cluster, devices }, plan }));
   assert.match(error.message, /^c needs /);

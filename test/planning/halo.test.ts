@@ -49,7 +49,7 @@ const moved = (program: Program<'imported'>, plan: Plan) => bytesMoved(lowered(p
 
 test('few channels in, many between: the halo is computed again', async () => {
   const program = await twoConvolutions(4, 256);
-  const plan = makePlan(program, cluster, 'spatial');
+  const plan = await makePlan(program, cluster, 'spatial');
   const [a, b] = rowsOf(program, plan, 'first');
   assert.ok(a![1] > b![0], `a computes ${a}, b ${b}: they overlap`);
   const middle = rowsOf(program, plan, 'second')[0]![1];
@@ -62,7 +62,7 @@ test('few channels in, many between: the halo is computed again', async () => {
 
 test('many channels in, few between: who lacks the input gets the halo sent, who has it computes it again', async () => {
   const program = await twoConvolutions(256, 4);
-  const plan = makePlan(program, cluster, 'spatial');
+  const plan = await makePlan(program, cluster, 'spatial');
   const [a, b] = rowsOf(program, plan, 'first');
   const middle = rowsOf(program, plan, 'second')[0]![1];
   assert.equal(

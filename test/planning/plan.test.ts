@@ -12,7 +12,7 @@ const test = suite('plan');
 const cluster = clusterOf({ a: 1, b: 2 });
 
 test('a plan reads back as it was, odd names included', async () => {
-  const plan = makePlan(await imported('squeezeExcite'), cluster, 'spatial');
+  const plan = await makePlan(await imported('squeezeExcite'), cluster, 'spatial');
   assert.equal(parsePlan(formatPlan(plan)), plan);
   const odd: Plan = {
     format: 1,

@@ -19,7 +19,9 @@ const cluster = clusterOf({ a: 1, b: 2, c: 1.5 }, 'c');
 async function schedulesOf(name: ModelName): Promise<Schedule[]> {
   const program = await imported(name);
   const plans = [11, 12, 13].map((seed) => randomPlan(program, ['a', 'b', 'c'], seed));
-  return [...plans, makePlan(program, cluster, 'spatial')].map((plan) => lowered(program, { cluster, plan }).schedule);
+  return [...plans, await makePlan(program, cluster, 'spatial')].map(
+    (plan) => lowered(program, { cluster, plan }).schedule,
+  );
 }
 
 const readBy = (step: Step) =>
@@ -143,7 +145,7 @@ test('where both directions take turns, a link carries one transfer at a time, i
 
 test('a device that lacks memory is named, with what it needs and what it has', async () => {
   const program = await imported('convChain');
-  const plan = makePlan(program, cluster, 'spatial');
+  const plan = await makePlan(program, cluster, 'spatial');
   const { devices } = lowered(program, { cluster, plan }).schedule;
   const { peakBytes, weightBytes } = devices.find(({ device }) => device === 'b')!;
   const limited = (memory: number): Cluster => ({
@@ -160,7 +162,7 @@ test('a device that lacks memory is named, with what it needs and what it has', 
 test('a value that must cross where no link is', async () => {
   const program = await imported('mlp');
   const island = { ...cluster, links: cluster.links.filter(({ between }) => !between.includes('c')) };
-  const plan = makePlan(program, island, 'cut:fc2');
+  const plan = await makePlan(program, island, 'cut:fc2');
   const error = await errorOf('no-link', () => lowered(program, { cluster: island, plan }));
   assert.match(error.message, /y must go from b to c, and no link joins them/);
   assert.match(error.context.hint!, /add a link between b and c/);

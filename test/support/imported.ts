@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import type { Program } from '../../compiler/ir/program.ts';
-import { type LowerOptions, lower } from '../../compiler/lower.ts';
+import { type LowerOptions, lower, prepare } from '../../compiler/lower.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
 import type { Schedule } from '../../compiler/planning/schedule.ts';
@@ -64,7 +64,8 @@ export function lowered(
   options: Omit<LowerOptions, 'observe'>,
 ): { schedule: Schedule; plan: Plan; programs: Program[] } {
   const programs: Program[] = [];
-  const result = lower(program, { ...options, observe: (one) => programs.push(one) });
+  const all = { ...options, observe: (one: Program) => void programs.push(one) };
+  const result = lower(prepare(program, all), all);
   return { ...result, programs };
 }
 

@@ -12,7 +12,7 @@ export interface CutOptions {
   readonly order?: readonly number[];
   readonly objective?: 'latency' | 'energy';
   /** Most seconds of an inference. */
-  readonly deadline?: number;
+  readonly deadline?: number | undefined;
   /** Seconds for the search. Default: {@link BUDGET}. */
   readonly budget?: number;
 }

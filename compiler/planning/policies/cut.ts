@@ -47,11 +47,13 @@ export const cut: Policy = {
   name: 'cut',
   argument: 'NODE[,NODE…]',
   optional: true,
-  summary: 'before the node on the first device, the rest on the next; without a node the layer cut of least latency',
-  prepare: loadSolver,
-  plan(program, cluster, argument) {
+  summary:
+    'before the node on the first device, the rest on the next; without a node the best layer cut (least latency or energy)',
+  async plan(program, cluster, argument, { objective, deadline }) {
     if (argument !== '') return cutBefore(program, cluster, argument);
+    await loadSolver();
     const graph = costGraphOf(program, cluster);
-    return planOfBest('cut', cluster, graph, bestCut(graph));
+    const options = { objective: objective === 'energy' ? objective : 'latency', deadline } as const;
+    return planOfBest('cut', cluster, graph, bestCut(graph, options), options);
   },
 };

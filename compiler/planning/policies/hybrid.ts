@@ -1,27 +1,62 @@
 /** Kernel-level: any share of any operator on any device, halos sent or computed again, bands that overlap with transfers. */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program } from '../../ir/program.ts';
 import { costsOf } from '../costs/costs.ts';
 import type { Orientation } from '../layout/axis.ts';
 import { boundOf } from '../layout/bound.ts';
 import { type LayerGraph, layerGraphOf } from '../layout/layers.ts';
-import { planOf } from '../layout/layout.ts';
+import { type Prediction, planOf } from '../layout/layout.ts';
 import { type Found, Search } from '../layout/search.ts';
-import type { Policy } from './policy.ts';
+import { loadSolver } from '../placement/linear-program.ts';
+import type { Request } from '../request.ts';
+import { deviceJoules } from '../summary.ts';
+import { type Policy, policyError } from './policy.ts';
 
 /** Axes from which a search may start; the better one is improved. */
 const ORIENTATIONS: readonly Orientation[] = ['rows', 'columns'];
 /** Layers looked at in one search; a try looks at all of them. */
 const EFFORT = 100_000;
 const MOST_TRIES = 4000;
+/** Tries between two looks at the clock. */
+const STEP = 25;
 
-/** The best layout that a search of fixed effort finds: the same program and cluster give the same. */
-export function bestLayout(graphs: readonly LayerGraph[]): { graph: LayerGraph; found: Found } {
-  const searches = graphs.map((graph) => ({ graph, search: new Search(graph) }));
-  for (const { search } of searches) search.start();
+/** What a search makes small. Links' own energy is left to the judge of the whole plan. */
+function objectiveValue(cluster: Cluster, { objective, deadline = Number.POSITIVE_INFINITY }: Request) {
+  return (prediction: Prediction): number => {
+    if (prediction.seconds > deadline) return Number.POSITIVE_INFINITY;
+    if (objective === 'energy') return deviceJoules(cluster, prediction) ?? Number.POSITIVE_INFINITY;
+    if (objective === 'throughput') return Math.max(...prediction.busy, ...prediction.sending, ...prediction.receiving);
+    return prediction.seconds;
+  };
+}
+
+/** Goes on in steps until the effort or the budget is spent or the signal comes. */
+async function improve(search: Search, effort: number, { budget, signal }: Request): Promise<void> {
+  const end = performance.now() + (budget ?? Number.POSITIVE_INFINITY) * 1e3;
+  for (let done = 0; budget !== undefined || done < effort; done += STEP) {
+    if (signal?.aborted || performance.now() >= end) return;
+    search.improve(Math.min(STEP, budget === undefined ? effort - done : STEP));
+    // Signals and progress bars have their turn.
+    await turn();
+  }
+}
+
+/** The best layout that a search finds; of fixed effort, the same program and cluster give the same. null: none is allowed. */
+export async function bestLayout(
+  cluster: Cluster,
+  graphs: readonly LayerGraph[],
+  request: Request = {},
+): Promise<{ graph: LayerGraph; found: Found } | null> {
+  const objective = objectiveValue(cluster, request);
+  const searches = graphs.map((graph) => ({ graph, search: new Search(graph, objective) }));
+  for (const { search } of searches) {
+    search.start();
+    await turn();
+  }
   const { graph, search } = searches.reduce((a, b) => (b.search.best!.value < a.search.best!.value ? b : a));
-  search.improve(Math.min(MOST_TRIES, Math.round(EFFORT / graph.layers.length)));
-  return { graph, found: search.best! };
+  await improve(search, Math.min(MOST_TRIES, Math.round(EFFORT / graph.layers.length)), request);
+  return Number.isFinite(search.best!.value) ? { graph, found: search.best! } : null;
 }
 
 const graphsOf = (program: Program<'imported'>, cluster: Cluster): LayerGraph[] => {
@@ -29,15 +64,18 @@ const graphsOf = (program: Program<'imported'>, cluster: Cluster): LayerGraph[] 
   return ORIENTATIONS.map((orientation) => layerGraphOf(program, cluster, costs, { orientation }));
 };
 
-/** Seconds that no layout is below, whichever axis it cuts. `loadSolver` comes first. */
-export const lowerBound = (program: Program<'imported'>, cluster: Cluster): number =>
-  Math.min(...graphsOf(program, cluster).map((graph) => boundOf(graph).seconds));
+/** Seconds that no layout is below, whichever axis it cuts. */
+export async function lowerBound(program: Program<'imported'>, cluster: Cluster): Promise<number> {
+  await loadSolver();
+  return Math.min(...graphsOf(program, cluster).map((graph) => boundOf(graph).seconds));
+}
 
 export const hybrid: Policy = {
   name: 'hybrid',
   summary: 'any share of any operator on any device, in bands that overlap with transfers; searched for least latency',
-  plan(program, cluster) {
-    const { graph, found } = bestLayout(graphsOf(program, cluster));
-    return planOf(graph, found.layout);
+  async plan(program, cluster, _, request) {
+    const best = await bestLayout(cluster, graphsOf(program, cluster), request);
+    if (best) return planOf(best.graph, best.found.layout);
+    throw policyError('hybrid', 'the search met no layout within the limits', 'ask for less, or give more memory');
   },
 };

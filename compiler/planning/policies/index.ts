@@ -2,6 +2,7 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program } from '../../ir/program.ts';
 import type { Plan } from '../plan.ts';
+import type { Request } from '../request.ts';
 import { cut } from './cut.ts';
 import { hybrid } from './hybrid.ts';
 import { local } from './local.ts';
@@ -27,11 +28,13 @@ function findPolicy(text: string): Policy {
   throw policyError(text, `no policy "${name}"`, `policies are ${policies.map(policyUsage).join(', ')}`);
 }
 
-/** Loads what the policy needs; has to be awaited before {@link makePlan}. @throws policy */
-export const preparePolicy = async (text: string): Promise<void> => findPolicy(text).prepare?.();
-
 /** @throws policy */
-export function makePlan(program: Program<'imported'>, cluster: Cluster, text: string): Plan {
+export async function makePlan(
+  program: Program<'imported'>,
+  cluster: Cluster,
+  text: string,
+  request: Request = {},
+): Promise<Plan> {
   const policy = findPolicy(text);
   const [, argument] = text.split(/:(.*)/s);
   const fits = policy.argument ? argument || (policy.optional && argument === undefined) : argument === undefined;
@@ -39,5 +42,6 @@ export function makePlan(program: Program<'imported'>, cluster: Cluster, text: s
     const message = policy.argument ? 'needs an argument' : 'takes no argument';
     throw policyError(text, message, `write ${policyUsage(policy)}`);
   }
-  return { format: 1, model: program.name, policy: text, operators: policy.plan(program, cluster, argument ?? '') };
+  const operators = await policy.plan(program, cluster, argument ?? '', request);
+  return { format: 1, model: program.name, policy: text, operators };
 }

@@ -8,8 +8,8 @@ import type { Policy } from './policy.ts';
 export const pipeline: Policy = {
   name: 'pipeline',
   summary: 'a stage of whole operators for each device, as many inferences a second as possible',
-  prepare: loadSolver,
-  plan(program, cluster) {
+  async plan(program, cluster) {
+    await loadSolver();
     const graph = costGraphOf(program, cluster);
     return planOfBest('pipeline', cluster, graph, bestPipeline(graph));
   },

@@ -1,6 +1,7 @@
 /** What the policies share that place whole operators: a placement as a plan, and why there is none. */
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { CostGraph } from '../cost-graph.ts';
+import type { CutOptions } from '../placement/best-cut.ts';
 import type { Placement } from '../placement/evaluate.ts';
 import { whyInfeasible } from '../placement/infeasible.ts';
 import type { Placed } from '../placement/placement-program.ts';
@@ -19,11 +20,17 @@ export const allOn = (cluster: Cluster, graph: CostGraph, device: number): Plan[
   );
 
 /** @throws policy where there is no placement */
-export function planOfBest(policy: string, cluster: Cluster, graph: CostGraph, best: Placed | null): Plan['operators'] {
+export function planOfBest(
+  policy: string,
+  cluster: Cluster,
+  graph: CostGraph,
+  best: Placed | null,
+  options: CutOptions = {},
+): Plan['operators'] {
   if (best) return planOfPlacement(cluster, graph, best.placement);
   throw policyError(
     policy,
-    whyInfeasible(graph),
-    'give devices more memory or links, or let operators be split: spatial',
+    whyInfeasible(graph, options),
+    'ask for less, give devices more memory or links, or let operators be split: spatial, hybrid',
   );
 }

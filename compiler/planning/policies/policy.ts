@@ -3,6 +3,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import { CompileError } from '../../error.ts';
 import type { Program } from '../../ir/program.ts';
 import type { Plan } from '../plan.ts';
+import type { Request } from '../request.ts';
 
 export interface Policy {
   readonly name: string;
@@ -11,10 +12,13 @@ export interface Policy {
   /** The argument may be left out. */
   readonly optional?: true;
   readonly summary: string;
-  /** Awaited before {@link plan}. */
-  readonly prepare?: () => Promise<void>;
   /** Parts of every operator that is not computed on demand. @throws policy */
-  readonly plan: (program: Program<'imported'>, cluster: Cluster, argument: string) => Plan['operators'];
+  readonly plan: (
+    program: Program<'imported'>,
+    cluster: Cluster,
+    argument: string,
+    request: Request,
+  ) => Plan['operators'] | Promise<Plan['operators']>;
 }
 
 export const policyError = (policy: string, message: string, hint: string): CompileError =>

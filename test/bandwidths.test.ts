@@ -1,0 +1,101 @@
+/** Choices that depend on the bandwidth, against plans that are judged again at every bandwidth. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { bandwidthTable, flipsOf, withBandwidth } from '../compiler/bandwidths.ts';
+import { bandwidthRange } from '../compiler/cli/bandwidth-range.ts';
+import { best, isPlanned, type Judged, judge } from '../compiler/policies.ts';
+import { errorOf } from './support/error.ts';
+import { clusterOf, imported } from './support/imported.ts';
+
+const test = suite('bandwidths');
+const program = await imported('convChain');
+const cluster = clusterOf({ a: 0.001, b: 0.008 }, 'a', '100 Mbit/s');
+const secondsAt = async (factor: number, policy: string) => {
+  const one = await judge(
+    program,
+    withBandwidth(cluster, (bandwidth) => bandwidth * factor),
+    policy,
+  );
+  assert.ok(isPlanned(one));
+  return one.schedule.makespan;
+};
+
+test('a flip is where the other plan becomes the better one, and not before', async () => {
+  const judged: Judged[] = [];
+  for (const policy of ['local', 'offload']) judged.push(await judge(program, cluster, policy));
+  const chosen = best(cluster, judged);
+  const { below, above } = flipsOf(program, cluster, judged, chosen);
+  const flip = below ?? above;
+  assert.ok(flip && !(below && above), 'two plans, one of which no bandwidth matters to');
+  assert.is.not(flip.policy, chosen.policy);
+  const outward = flip === above ? 1.02 : 1 / 1.02;
+  assert.ok(
+    (await secondsAt(flip.factor * outward, flip.policy)) < (await secondsAt(flip.factor * outward, chosen.policy)),
+  );
+  assert.ok(
+    (await secondsAt(flip.factor / outward, flip.policy)) > (await secondsAt(flip.factor / outward, chosen.policy)),
+  );
+});
+
+test('nothing flips a choice without alternatives', async () => {
+  const only = await judge(program, cluster, 'local');
+  assert.equal(flipsOf(program, cluster, [only], best(cluster, [only])), { below: null, above: null });
+});
+
+test('a table covers the range without gaps, and none of its plans is worse than a policy’s own', async () => {
+  const names = ['local', 'offload', 'cut', 'spatial'];
+  const bandwidths = bandwidthRange('1..2000Mbit/s/9');
+  const { rows, policies } = await bandwidthTable(program, cluster, names, bandwidths);
+  const covered = rows.flatMap(({ values }) => values);
+  assert.equal(
+    covered.map(({ bandwidth }) => bandwidth),
+    bandwidths,
+  );
+  assert.ok(rows.length > 1, 'plans change over three orders of magnitude');
+  for (const [i, { bandwidth, value, best: least }] of covered.entries()) {
+    assert.ok(value <= 1.01 * least);
+    for (const name of names) assert.ok(least <= policies[name]![i]! * (1 + 1e-9), `${name} at ${bandwidth}`);
+  }
+  for (const { chosen, values } of rows) {
+    for (const { bandwidth, value } of values) {
+      const there = withBandwidth(cluster, () => bandwidth);
+      const again = await judge(program, there, chosen.policy);
+      assert.ok(isPlanned(again) && value > 0 && again.schedule.makespan <= value * 2);
+    }
+  }
+});
+
+test('with enough tolerance one plan covers everything', async () => {
+  const bandwidths = bandwidthRange('1..2000Mbit/s/5');
+  const { rows } = await bandwidthTable(program, cluster, ['local', 'offload'], bandwidths, { tolerance: 1e9 });
+  assert.is(rows.length, 1);
+});
+
+test('ranges are spaced by their logarithm; units may be given once', () => {
+  const close = (text: string, expected: readonly number[]) => {
+    const found = bandwidthRange(text);
+    assert.is(found.length, expected.length);
+    for (const [i, value] of found.entries()) assert.ok(Math.abs(value / expected[i]! - 1) < 1e-12, text);
+  };
+  close('1..100Mbit/s/3', [125e3, 125e4, 125e5]);
+  close('800 kbit/s .. 1 Gbit/s/2', [1e5, 125e6]);
+  assert.is(bandwidthRange('1..240Mbit/s').length, 12);
+});
+
+for (const text of [
+  '1',
+  '1..',
+  '1..2',
+  '0..5Mbit/s',
+  '5..1Mbit/s',
+  '1..5 apples',
+  '1..5Mbit/s/1',
+  '1..5Mbit/s/100000',
+]) {
+  test(`--bandwidth ${text} is refused`, async () => {
+    const error = await errorOf('flag', () => bandwidthRange(text));
+    assert.match(error.message, '--bandwidth');
+  });
+}
+
+test.run();
