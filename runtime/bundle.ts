@@ -8,6 +8,7 @@ import type { BundleManifest, DeviceManifest, TensorSpec } from './manifest.ts';
 import { processes } from './processes.ts';
 import type { NamedTensors } from './program.ts';
 import { readBundleManifest, readDeviceManifest } from './read-manifest.ts';
+import { Slots } from './slots.ts';
 import type { DeviceStats } from './stats.ts';
 import type { Outcome } from './team.ts';
 import { DEFAULT_TIMEOUTS } from './transport.ts';
@@ -21,6 +22,8 @@ export interface BundleOptions {
   readonly timeout?: number;
   /** Seconds until all devices have met; 30. */
   readonly connectTimeout?: number;
+  /** Inferences at once; twice the number of devices. */
+  readonly inFlight?: number;
 }
 
 export interface Bundle {
@@ -30,7 +33,8 @@ export interface Bundle {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /**
-   * Calls wait for each other. A device that fails ends the bundle: the rest is stopped, then this rejects with its error.
+   * Several may be called before the first has returned: they resolve in the order of calls, and those beyond `inFlight` wait. A
+   * device that fails ends the bundle: the rest is stopped, then this rejects with its error.
    * @throws unknown-input, missing-input, input-shape, input-dtype (the bundle stays usable), device-died, and what devices throw
    */
   infer(inputs: NamedTensors): Promise<Outcome>;
@@ -48,6 +52,7 @@ export async function openBundle(directory: string, options: BundleOptions = {})
   const { inputDevice, outputDevice } = manifests[0] ?? {};
   const inputs = ofDevice(inputDevice)?.inputs ?? [];
   const share = Math.max(1, Math.floor(availableParallelism() / manifests.length));
+  const inFlight = options.inFlight ?? 2 * manifests.length;
   const open = options.transport === 'memory' ? inProcess : processes;
   const team = await open({
     directory,
@@ -57,8 +62,9 @@ export async function openBundle(directory: string, options: BundleOptions = {})
       inference: options.timeout ?? DEFAULT_TIMEOUTS.inference,
       connect: options.connectTimeout ?? DEFAULT_TIMEOUTS.connect,
     },
+    inFlight,
   });
-  let last: Promise<unknown> = Promise.resolve();
+  const slots = new Slots(inFlight);
   return {
     build: bundle.build,
     model: bundle.model,
@@ -67,9 +73,8 @@ export async function openBundle(directory: string, options: BundleOptions = {})
     outputs: ofDevice(outputDevice)?.outputs ?? [],
     async infer(given) {
       checkInputs(inputs, given);
-      const turn = last.then(() => team.infer(given));
-      last = turn.catch(() => {});
-      return turn;
+      await slots.enter();
+      return team.infer(given).finally(() => slots.leave());
     },
     stats: async () => Object.fromEntries((await team.stats()).map((stats) => [stats.device, stats])),
     close: () => team.close(),

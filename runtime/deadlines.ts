@@ -2,7 +2,7 @@
 
 export interface Wait {
   /** performance.now() at which it ends. */
-  readonly end: number;
+  end: number;
   readonly expire: () => void;
   late: boolean;
 }
@@ -29,6 +29,14 @@ export class Deadlines {
 
   delete(wait: Wait): void {
     this.#waits.delete(wait);
+  }
+
+  /** The wait's time begins anew, if it has not ended. */
+  restart(wait: Wait): void {
+    if (!this.#waits.delete(wait)) return;
+    wait.end = performance.now() + this.seconds * 1000;
+    wait.late = false;
+    this.#waits.add(wait);
   }
 
   /** Waits that have neither ended nor been removed. */

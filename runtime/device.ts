@@ -18,7 +18,7 @@ import type { PeerFrame, TransportListener } from './transport.ts';
 /** What a device does, and how. */
 export interface Behaviour {
   readonly program: Program;
-  /** Inferences at once, 1 if not given. */
+  /** Inferences at once, twice the number of devices if not given: one that each computes, one that travels to each. */
   readonly inFlight?: number;
   /** Told of each inference that failed on this device without being asked for here. */
   readonly onFailure?: (inference: number, error: unknown) => void;
@@ -27,8 +27,9 @@ export interface Behaviour {
 export interface OpenDevice {
   readonly manifest: DeviceManifest;
   /**
-   * Only on the device that holds the inputs. Resolves with what this device holds of the outputs.
-   * @throws unknown-input, missing-input, input-shape, input-dtype, segment-failed, peer-failed, peer-lost, receive-timeout, bad-frame
+   * Only on the device that holds the inputs. Resolves with what this device holds of the outputs, in the order of calls; when
+   * as many inferences as may be are in flight, further ones wait.
+   * @throws unknown-input, missing-input, input-shape, input-dtype, segment-failed, peer-failed, peer-lost, receive-timeout, inference-timeout, bad-frame
    */
   infer(inputs: NamedTensors): Promise<NamedTensors>;
   /** On a device that holds outputs but no inputs: what comes, in order, until the device stops. */
@@ -49,6 +50,8 @@ export class RunningDevice implements OpenDevice, TransportListener {
   readonly #stopped = deferred();
   #opened: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  /** Resolves when all inferences that this device has begun have ended. */
+  #earlier: Promise<void> = Promise.resolve();
   /** Why it cannot go on. */
   #error: unknown;
 
@@ -59,7 +62,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
   ) {
     this.manifest = parts.manifest;
     this.#peers = new Peers(parts.manifest, parts.transport);
-    this.#inFlight = new InFlight(behaviour.inFlight ?? 1, deadlines);
+    this.#inFlight = new InFlight(behaviour.inFlight ?? 2 * parts.manifest.devices.length, deadlines);
     this.#activity = new Activity(deadlines);
   }
 
@@ -80,14 +83,8 @@ export class RunningDevice implements OpenDevice, TransportListener {
     if (device !== inputDevice) throw notInputDevice(device, inputDevice);
     checkInputs(specs, inputs);
     this.#checkAble();
-    while (!this.#inFlight.room) {
-      await this.#inFlight.change();
-      this.#checkAble();
-    }
-    const id = this.parts.mailbox.begin();
-    this.#inFlight.start(id, this.manifest.devices);
-    this.#peers.tell({ kind: 'start', inference: id });
-    return this.#run(id, inputs);
+    await this.#inFlight.enter();
+    return this.#run(this.#begin(), inputs);
   }
 
   results(): AsyncIterable<Result, undefined> {
@@ -155,7 +152,34 @@ export class RunningDevice implements OpenDevice, TransportListener {
     if (missing !== undefined) throw peerLost(device, missing, 'it has stopped');
   }
 
-  async #run(id: number, inputs: NamedTensors): Promise<NamedTensors> {
+  #begin(): number {
+    try {
+      this.#checkAble();
+    } catch (error) {
+      this.#inFlight.leave();
+      throw error;
+    }
+    const id = this.parts.mailbox.begin();
+    this.#inFlight.start(id, this.manifest.devices);
+    this.#peers.tell({ kind: 'start', inference: id });
+    return id;
+  }
+
+  /** Results keep the order of inferences; a failure is told at once. */
+  #run(id: number, inputs: NamedTensors): Promise<NamedTensors> {
+    const earlier = this.#earlier;
+    const outputs = this.#execute(id, inputs);
+    this.#earlier = outputs.then(
+      () => earlier,
+      () => earlier,
+    );
+    return outputs.then(async (all) => {
+      await earlier;
+      return all;
+    });
+  }
+
+  async #execute(id: number, inputs: NamedTensors): Promise<NamedTensors> {
     const { mailbox, recorder } = this.parts;
     const begin = performance.now();
     try {
@@ -220,6 +244,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
     const frame = cause ?? this.#abortFrame(error, null);
     const reason = error instanceof ShardonnxError ? error : new ShardonnxError(frame.code, frame.message);
     for (const peer of this.#peers.names) this.parts.mailbox.gone(peer, reason);
+    this.#inFlight.refuse(reason);
     this.#inFlight.clear();
     if (this.#closing) return;
     this.#error = error;
@@ -235,8 +260,9 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   async #shutDown(): Promise<void> {
     const { transport, segments } = this.parts;
+    this.#inFlight.refuse(this.#error ?? stopped(this.manifest.device));
     try {
-      while (!this.#inFlight.idle) await this.#inFlight.change();
+      await this.#inFlight.idle();
     } catch {
       // Its devices had their time; the peers are told all the same.
     }

@@ -49,7 +49,8 @@ async function obey(device: OpenDevice, message: ToDevice): Promise<void> {
     case 'infer': {
       const began = now();
       const outputs = await device.infer(message.inputs);
-      await tell({ type: 'result', outputs: plainTensors(outputs), began, ended: now() });
+      const { inference } = message;
+      await tell({ type: 'result', inference, outputs: plainTensors(outputs), began, ended: now() });
       break;
     }
     case 'stats':
@@ -66,9 +67,9 @@ async function obey(device: OpenDevice, message: ToDevice): Promise<void> {
 }
 
 async function pass(device: OpenDevice): Promise<void> {
-  for await (const { outputs } of device.results()) {
+  for await (const { inference, outputs } of device.results()) {
     const ended = now();
-    await tell({ type: 'result', outputs: plainTensors(outputs), began: ended, ended });
+    await tell({ type: 'result', inference, outputs: plainTensors(outputs), began: ended, ended });
   }
 }
 

@@ -14,6 +14,8 @@ export interface Flags {
   /** Folder for the outputs. */
   readonly output: string | undefined;
   readonly repeat: number;
+  /** Inferences at once. */
+  readonly inFlight: number;
   readonly threads: number | undefined;
   readonly timeouts: Timeouts;
   readonly json: boolean;
@@ -27,6 +29,7 @@ const OPTIONS = {
   input: { type: 'string', multiple: true },
   output: { type: 'string' },
   repeat: { type: 'string' },
+  'in-flight': { type: 'string' },
   threads: { type: 'string' },
   timeout: { type: 'string' },
   'connect-timeout': { type: 'string' },
@@ -38,7 +41,7 @@ const OPTIONS = {
 /** @throws bad-flag */
 export function parseFlags(args: readonly string[]): Flags {
   const values = parse(args);
-  const number = (name: 'repeat' | 'threads' | 'timeout' | 'connect-timeout', whole: boolean) => {
+  const number = (name: 'repeat' | 'in-flight' | 'threads' | 'timeout' | 'connect-timeout', whole: boolean) => {
     const text = values[name];
     if (text === undefined) return undefined;
     const value = Number(text);
@@ -51,6 +54,7 @@ export function parseFlags(args: readonly string[]): Flags {
     inputs: pairs('input', values.input, 'NAME=FILE.npy'),
     output: values.output,
     repeat: number('repeat', true) ?? 1,
+    inFlight: number('in-flight', true) ?? 1,
     threads: number('threads', true),
     timeouts: {
       inference: number('timeout', false) ?? DEFAULT_TIMEOUTS.inference,
@@ -76,6 +80,7 @@ export function help(manifest: DeviceManifest): string {
     '  --input NAME=FILE.npy            an input, or NAME=random; repeatable',
     '  --output DIR                     write each output to DIR/NAME.npy, the latest stays',
     '  --repeat N                       inferences, 1',
+    '  --in-flight N                    inferences at once, 1',
     "  --threads N                      onnxruntime's",
     `  --timeout SECONDS                for every wait during an inference, ${DEFAULT_TIMEOUTS.inference}`,
     `  --connect-timeout SECONDS        for all peers to come, ${DEFAULT_TIMEOUTS.connect}`,

@@ -1,17 +1,37 @@
 /** How many inferences run at once: the holder of the inputs starts another when all devices have finished an earlier one. */
-import type { Deadlines } from './deadlines.ts';
+import type { Deadlines, Wait } from './deadlines.ts';
+import { type Deferred, deferred } from './deferred.ts';
 import { ShardonnxError } from './error.ts';
 import { seconds } from './failures.ts';
+import { Slots } from './slots.ts';
 
 export class InFlight {
   /** Devices that have not finished, by inference. */
   readonly #unfinished = new Map<number, Set<string>>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #slots: Slots;
+  readonly #idle: Deferred<void>[] = [];
+  /** Of all who wait here; it begins anew whenever an inference ends. */
+  #wait: Wait | undefined;
 
   constructor(
-    private readonly limit: number,
+    limit: number,
     private readonly deadlines: Deadlines,
-  ) {}
+  ) {
+    this.#slots = new Slots(limit);
+  }
+
+  /** Resolves, in the order of calls, when another may {@link start}. @throws inference-timeout, what {@link refuse} was given */
+  enter(): Promise<void> {
+    const entered = this.#slots.enter();
+    this.#watch();
+    return entered;
+  }
+
+  /** Nothing is started after all. */
+  leave(): void {
+    this.#slots.leave();
+    this.#watch();
+  }
 
   start(inference: number, devices: readonly string[]): void {
     this.#unfinished.set(inference, new Set(devices));
@@ -25,8 +45,10 @@ export class InFlight {
 
   /** No device is waited for any more. */
   failed(inference: number): void {
-    this.#unfinished.delete(inference);
-    this.#wake();
+    if (!this.#unfinished.delete(inference)) return;
+    this.#slots.leave();
+    if (this.#unfinished.size === 0) for (const one of this.#idle.splice(0)) one.resolve();
+    this.#watch(true);
   }
 
   /** A device that will not finish anything any more is not waited for. */
@@ -36,32 +58,38 @@ export class InFlight {
 
   /** Nothing is waited for any more. */
   clear(): void {
-    this.#unfinished.clear();
-    this.#wake();
+    for (const inference of [...this.#unfinished.keys()]) this.failed(inference);
   }
 
-  /** Whether another may start. */
-  get room(): boolean {
-    return this.#unfinished.size < this.limit;
+  /** Those that wait to {@link enter} will not. */
+  refuse(error: unknown): void {
+    this.#slots.refuse(error);
+    this.#watch();
   }
 
-  get idle(): boolean {
-    return this.#unfinished.size === 0;
+  /** Resolves when no inference is in flight. @throws inference-timeout */
+  idle(): Promise<void> {
+    const idle = deferred();
+    if (this.#unfinished.size === 0) idle.resolve();
+    else this.#idle.push(idle);
+    this.#watch();
+    return idle.promise;
   }
 
-  /** Resolves when {@link room} or {@link idle} may have changed. @throws inference-timeout */
-  change(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const wait = this.deadlines.add(() => reject(this.#timeout()));
-      this.#waiting.push(() => {
-        this.deadlines.delete(wait);
-        resolve();
-      });
-    });
+  #watch(anew = false): void {
+    const needed = this.#slots.waiting + this.#idle.length > 0;
+    if (this.#wait && (anew || !needed)) {
+      this.deadlines.delete(this.#wait);
+      this.#wait = undefined;
+    }
+    if (needed) this.#wait ??= this.deadlines.add(() => this.#expire());
   }
 
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+  #expire(): void {
+    this.#wait = undefined;
+    const error = this.#timeout();
+    this.#slots.refuse(error);
+    for (const one of this.#idle.splice(0)) one.reject(error);
   }
 
   #timeout(): ShardonnxError {

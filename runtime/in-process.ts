@@ -11,7 +11,13 @@ import type { Result } from './results.ts';
 import type { DeviceStats } from './stats.ts';
 import { Failures, type Outcome, type Team, type TeamSetup } from './team.ts';
 
-export async function inProcess({ directory: build, manifests, timeouts, threads }: TeamSetup): Promise<Team> {
+export async function inProcess({
+  directory: build,
+  manifests,
+  timeouts,
+  threads,
+  inFlight,
+}: TeamSetup): Promise<Team> {
   const transport = memoryTransport();
   const failures = new Failures();
   const opened: OpenDevice[] = [];
@@ -20,7 +26,8 @@ export async function inProcess({ directory: build, manifests, timeouts, threads
     const directory = join(build, device);
     const program = await importProgram(directory, manifest);
     const onFailure = (_: number, error: unknown) => failures.add(device, error);
-    const one = await openDevice({ directory, program, transport, timeouts, threads: threads(manifest), onFailure });
+    const options = { directory, program, transport, timeouts, threads: threads(manifest), inFlight, onFailure };
+    const one = await openDevice(options);
     one.stopped.catch((error) => failures.add(device, error));
     opened.push(one);
     return one;
@@ -40,6 +47,7 @@ class InProcess implements Team {
   readonly #input: OpenDevice;
   /** null where one device holds inputs and outputs. */
   readonly #results: AsyncIterator<Result, undefined> | null;
+  #next = 0;
 
   constructor(
     private readonly devices: readonly OpenDevice[],
@@ -54,9 +62,10 @@ class InProcess implements Team {
   }
 
   async infer(inputs: NamedTensors): Promise<Outcome> {
+    const inference = this.#next++;
     const began = performance.now();
     try {
-      const outputs = await this.failures.guard(this.#input.manifest.device, this.#outputs(inputs));
+      const outputs = await this.failures.guard(this.#input.manifest.device, this.#outputs(inference, inputs));
       return { outputs, ms: performance.now() - began };
     } catch (error) {
       await this.close();
@@ -72,11 +81,12 @@ class InProcess implements Team {
     await Promise.all(this.devices.map((device) => device.close()));
   }
 
-  async #outputs(inputs: NamedTensors): Promise<NamedTensors> {
+  async #outputs(inference: number, inputs: NamedTensors): Promise<NamedTensors> {
     const own = await this.#input.infer(inputs);
     if (!this.#results) return own;
     const { value } = await this.#results.next();
-    if (value) return value.outputs;
+    // Another's comes where this one failed, which ends the team.
+    if (value?.inference === inference) return value.outputs;
     throw new ShardonnxError('stopped', 'the bundle was closed');
   }
 }

@@ -16,6 +16,7 @@ export { randomTensor } from './random.ts';
 export { readBundleManifest, readDeviceManifest } from './read-manifest.ts';
 export type { Result } from './results.ts';
 export { type DeviceStats, quantile, type SegmentStats } from './stats.ts';
+export { stream } from './stream.ts';
 export type { Outcome } from './team.ts';
 export { DEFAULT_TIMEOUTS, type Timeouts, type TransportFactory } from './transport.ts';
 export { verifyFiles } from './verify-files.ts';

@@ -8,6 +8,7 @@ import type { Segment } from './segment.ts';
 import type { Recorder } from './stats.ts';
 import { mismatch } from './tensor.ts';
 import type { Transport } from './transport.ts';
+import type { Turns } from './turns.ts';
 
 type DTypes = readonly (keyof DataOf)[];
 
@@ -20,6 +21,7 @@ export interface Parts {
   readonly transport: Transport;
   readonly mailbox: Mailbox;
   readonly recorder: Recorder;
+  readonly turns: Turns;
 }
 
 /**
@@ -27,14 +29,17 @@ export interface Parts {
  * when segments are loaded and when tensors arrive.
  */
 export function inference(id: number, parts: Parts): Device {
-  const { manifest, segments, transport, mailbox, recorder } = parts;
+  const { manifest, segments, transport, mailbox, recorder, turns } = parts;
   return {
     async segment<D extends DTypes>(index: number, inputs: readonly Tensor[]) {
       const segment = segments[index];
       if (!segment) throw new RangeError(`${manifest.device} has no segment ${index}`);
-      const begin = performance.now();
-      const outputs = await segment.run(inputs);
-      recorder.segment(index, performance.now() - begin);
+      const outputs = await turns.take(id, async () => {
+        const begin = performance.now();
+        const made = await segment.run(inputs);
+        recorder.segment(index, performance.now() - begin);
+        return made;
+      });
       return outputs as unknown as Tensors<D>;
     },
     send(to, channel, tensor) {

@@ -5,7 +5,8 @@ import type { DeviceStats } from './stats.ts';
 
 export type ToDevice =
   | { readonly type: 'peers'; readonly endpoints: Readonly<Record<string, string>> }
-  | { readonly type: 'infer'; readonly inputs: NamedTensors }
+  /** Inferences are numbered 0, 1, 2 … as devices number them. */
+  | { readonly type: 'infer'; readonly inference: number; readonly inputs: NamedTensors }
   | { readonly type: 'stats' }
   | { readonly type: 'stop' };
 
@@ -13,10 +14,16 @@ export type FromDevice =
   /** null: nobody calls this device. */
   | { readonly type: 'listening'; readonly endpoint: string | null }
   | { readonly type: 'ready' }
-  /** A finished inference, from the holders of inputs and outputs. Times in ms since the epoch. */
-  | { readonly type: 'result'; readonly outputs: NamedTensors; readonly began: number; readonly ended: number }
+  /** A finished inference, from the holders of inputs and outputs. */
+  | ({ readonly type: 'result'; readonly inference: number; readonly outputs: NamedTensors } & Times)
   | { readonly type: 'stats'; readonly stats: DeviceStats }
   | { readonly type: 'error'; readonly error: PlainError };
+
+/** In ms since the epoch. */
+interface Times {
+  readonly began: number;
+  readonly ended: number;
+}
 
 export interface PlainError {
   readonly code: string;

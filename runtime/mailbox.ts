@@ -65,6 +65,7 @@ export class Mailbox {
     const box = this.#boxes.get(inference);
     this.#boxes.delete(inference);
     for (const { wait } of box?.waiting.values() ?? []) this.deadlines.delete(wait);
+    this.#grantTime(inference, () => true);
   }
 
   deliver(from: string, { inference, channel: id, tensor }: TensorFrame): void {
@@ -84,6 +85,7 @@ export class Mailbox {
     }
     this.recorder.counters.bytesReceived += byteLength(tensor);
     box.seen.add(id);
+    this.#grantTime(inference, (waiter) => waiter.peer === from);
     const waiter = box.waiting.get(id);
     if (!waiter) {
       box.arrived.set(id, tensor);
@@ -154,6 +156,14 @@ export class Mailbox {
     if (this.#gone.has(peer)) return;
     this.#gone.set(peer, error);
     for (const box of this.#boxes.values()) this.#reject(box, (waiter) => waiter.peer === peer, error);
+  }
+
+  /** Peers, too, work on the earlier of two inferences first: what waits in later ones waited for this step as well. */
+  #grantTime(inference: number, which: (waiter: Waiter) => boolean): void {
+    for (const [key, box] of this.#boxes) {
+      if (key <= inference) continue;
+      for (const waiter of box.waiting.values()) if (which(waiter)) this.deadlines.restart(waiter.wait);
+    }
   }
 
   #reject(box: Box, which: (waiter: Waiter) => boolean, error: ShardonnxError): void {

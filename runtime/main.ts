@@ -13,6 +13,7 @@ import type { NamedTensors, Program, Tensor } from './program.ts';
 import { randomTensor } from './random.ts';
 import { readDeviceManifest } from './read-manifest.ts';
 import { quantile } from './stats.ts';
+import { stream } from './stream.ts';
 import { zeromqTransport } from './zeromq-transport.ts';
 
 export interface MainOptions {
@@ -34,8 +35,14 @@ export async function main(options: MainOptions, args: readonly string[] = proce
 }
 
 async function run({ directory, program }: MainOptions, flags: Flags): Promise<void> {
-  const { timeouts } = flags;
-  const common = { directory, program, timeouts, ...(flags.threads !== undefined && { threads: flags.threads }) };
+  const { timeouts, inFlight } = flags;
+  const common = {
+    directory,
+    program,
+    timeouts,
+    inFlight,
+    ...(flags.threads !== undefined && { threads: flags.threads }),
+  };
   if (flags.ipc) return driven(common, flags.listen ?? 'tcp://127.0.0.1:*');
   const manifest = await readDeviceManifest(directory);
   if (flags.help) return console.log(help(manifest));
@@ -68,7 +75,8 @@ async function work(device: OpenDevice, inputs: NamedTensors | null, flags: Flag
     if (flags.output !== undefined) await writeOutputs(flags.output, outputs);
   };
   if (inputs) {
-    for (let i = 0; i < flags.repeat; i++) await write(await device.infer(inputs));
+    const { repeat, inFlight } = flags;
+    for await (const outputs of stream(repeat, inFlight, () => device.infer(inputs))) await write(outputs);
     await device.close();
   } else if (name === outputDevice) {
     for await (const { inference, outputs } of device.results()) {

@@ -2,11 +2,19 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { ShardonnxError } from './error.ts';
-import { seconds } from './failures.ts';
+import { seconds, stopped } from './failures.ts';
 import { errorOf, type FromDevice, isFromDevice, type ToDevice } from './ipc.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { moduleFolders } from './modules.ts';
 import type { Failures, TeamSetup } from './team.ts';
+
+interface Waiting {
+  readonly type: FromDevice['type'];
+  readonly inference: number | undefined;
+  readonly timer: NodeJS.Timeout;
+  readonly take: (message: FromDevice) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 type Message<Type extends FromDevice['type']> = Extract<FromDevice, { type: Type }>;
 
@@ -17,7 +25,7 @@ export class Member {
   readonly #process: ChildProcess;
   readonly #failures: Failures;
   /** In the order of asking. */
-  readonly #waiting: { readonly type: FromDevice['type']; readonly take: (message: FromDevice) => void }[] = [];
+  readonly #waiting: Waiting[] = [];
   #stderr = '';
   #ended = false;
 
@@ -37,6 +45,10 @@ export class Member {
       // After its end, its last message and its last output.
       this.#process.on('close', (code, signal) => {
         this.#end(signal ? `was ended by ${signal}` : `ended with exit status ${code}`);
+        for (const { timer, reject } of this.#waiting.splice(0)) {
+          clearTimeout(timer);
+          reject(stopped(this.device));
+        }
         resolve();
       });
     });
@@ -47,8 +59,8 @@ export class Member {
     if (this.#process.connected) this.#process.send(message, () => {});
   }
 
-  /** The next message of this type. @throws device-silent */
-  next<Type extends FromDevice['type']>(type: Type, within: number): Promise<Message<Type>> {
+  /** The next message of this type, and of this inference, that nobody waits for yet. @throws device-silent, stopped */
+  next<Type extends FromDevice['type']>(type: Type, within: number, inference?: number): Promise<Message<Type>> {
     return new Promise((resolve, reject) => {
       // Does not hold this process: as long as the device lives, its channel does.
       const timer = setTimeout(() => reject(deviceSilent(this.device, within)), within * 1000).unref();
@@ -56,7 +68,7 @@ export class Member {
         clearTimeout(timer);
         if (isOfType(message, type)) resolve(message);
       };
-      this.#waiting.push({ type, take });
+      this.#waiting.push({ type, inference, timer, take, reject });
     });
   }
 
@@ -75,8 +87,12 @@ export class Member {
       this.#ended = true;
       return;
     }
-    const at = this.#waiting.findIndex(({ type }) => type === message.type);
-    if (at >= 0) this.#waiting.splice(at, 1)[0]?.take(message);
+    const of = message.type === 'result' ? message.inference : undefined;
+    const at = this.#waiting.findIndex(({ type, inference }) => type === message.type && inference === of);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1)[0]?.take(message);
+    // The device works on one after the other: the time of those behind begins now.
+    for (const { type, timer } of this.#waiting) if (type === message.type) timer.refresh();
   }
 
   #end(how: string): void {
@@ -86,9 +102,10 @@ export class Member {
   }
 }
 
-function start({ directory, timeouts, threads }: TeamSetup, manifest: DeviceManifest): ChildProcess {
+function start({ directory, timeouts, threads, inFlight }: TeamSetup, manifest: DeviceManifest): ChildProcess {
   const flags = {
     threads: threads(manifest),
+    'in-flight': inFlight,
     timeout: timeouts.inference,
     'connect-timeout': timeouts.connect,
   };

@@ -6,6 +6,7 @@ import { readDeviceManifest } from './read-manifest.ts';
 import { loadSegments } from './segment.ts';
 import { Recorder } from './stats.ts';
 import { DEFAULT_TIMEOUTS, type Timeouts, type TransportFactory } from './transport.ts';
+import { Turns } from './turns.ts';
 import { verifyFiles } from './verify-files.ts';
 
 export interface DeviceOptions extends Behaviour {
@@ -30,12 +31,14 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
   const recorder = new Recorder(manifest.segments.map(({ file }) => file));
   const channels = new Map(manifest.channels.map((channel) => [channel.id, channel]));
   const deadlines = new Deadlines(timeouts.inference);
+  const mailbox = new Mailbox(manifest.device, channels, deadlines, recorder);
   const device = new RunningDevice(options, deadlines, {
     manifest,
     segments,
     channels,
     recorder,
-    mailbox: new Mailbox(manifest.device, channels, deadlines, recorder),
+    mailbox,
+    turns: new Turns(() => mailbox.size <= 1),
     transport: options.transport({ manifest, timeouts, counters: recorder.counters }),
   });
   await device.open();

@@ -40,6 +40,7 @@ class Processes implements Team {
     for (const member of this.members) member.kill();
   };
   #closing: Promise<void> | undefined;
+  #next = 0;
 
   constructor(
     private readonly setup: TeamSetup,
@@ -63,10 +64,11 @@ class Processes implements Team {
 
   async infer(inputs: NamedTensors): Promise<Outcome> {
     if (this.#closing && !this.failures.happened) throw new ShardonnxError('stopped', 'the bundle was closed');
+    const inference = this.#next++;
     const wait = this.setup.timeouts.inference + SLACK_SECONDS;
     const holders = [...new Set([this.#input, this.#output])];
-    const results = Promise.all(holders.map((member) => member.next('result', wait)));
-    this.#input.tell({ type: 'infer', inputs: plainTensors(inputs) });
+    const results = Promise.all(holders.map((member) => member.next('result', wait, inference)));
+    this.#input.tell({ type: 'infer', inference, inputs: plainTensors(inputs) });
     try {
       const all = await this.failures.guard(this.#input.device, results);
       const last = all.at(-1);

@@ -15,6 +15,8 @@ export interface TeamSetup {
   /** onnxruntime's. */
   readonly threads: (manifest: DeviceManifest) => number;
   readonly timeouts: Timeouts;
+  /** The most inferences at once. */
+  readonly inFlight: number;
 }
 
 export interface Outcome {
@@ -24,7 +26,7 @@ export interface Outcome {
 }
 
 export interface Team {
-  /** One at a time. After a rejection nothing of the team is left. */
+  /** At most as many at once as the setup says; they resolve in order. After a rejection nothing of the team is left. */
   infer(inputs: NamedTensors): Promise<Outcome>;
   stats(): Promise<DeviceStats[]>;
   close(): Promise<void>;

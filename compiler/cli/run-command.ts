@@ -1,6 +1,6 @@
 /** `shardonnx run`: a whole build on this machine, one process a device. */
 import type { Command } from 'commander';
-import { type NamedTensors, openBundle, writeOutputs } from '../../runtime/index.ts';
+import { type NamedTensors, openBundle, stream, writeOutputs } from '../../runtime/index.ts';
 import { formatBytes } from '../cluster/units.ts';
 import { comparisonData } from '../compare.ts';
 import { inputOption, positive, positiveInteger, transportOption } from './flags.ts';
@@ -12,6 +12,7 @@ import { table } from './table.ts';
 interface Options extends OutputOptions {
   readonly input: readonly string[];
   readonly repeat: number;
+  readonly inFlight: number;
   readonly transport: 'memory' | 'tcp';
   readonly verify?: string;
   readonly output?: string;
@@ -21,20 +22,21 @@ interface Options extends OutputOptions {
 
 /** Runs the bundle `repeat` times on the same inputs. */
 async function measure(build: string, options: Options) {
-  const { transport, threads, timeout } = options;
-  const bundle = await openBundle(build, { transport, timeout, ...(threads ? { threads } : {}) });
+  const { transport, threads, timeout, inFlight, repeat } = options;
+  const bundle = await openBundle(build, { transport, timeout, inFlight, ...(threads ? { threads } : {}) });
   const bar = progress();
   try {
     const inputs = await readInputs(bundle.inputs, options.input);
     const times: number[] = [];
     let outputs: NamedTensors = {};
-    for (let i = 0; i < options.repeat; i++) {
-      const outcome = await bundle.infer(inputs);
+    const began = performance.now();
+    for await (const outcome of stream(repeat, inFlight, () => bundle.infer(inputs))) {
       outputs = outcome.outputs;
       times.push(outcome.ms);
-      bar.update('inferences', i + 1, options.repeat);
+      bar.update('inferences', times.length, repeat);
     }
-    return { inputs, outputs, times, stats: await bundle.stats() };
+    const throughput = (1e3 * repeat) / (performance.now() - began);
+    return { inputs, outputs, times, throughput, stats: await bundle.stats() };
   } finally {
     bar.stop();
     await bundle.close();
@@ -42,7 +44,7 @@ async function measure(build: string, options: Options) {
 }
 
 async function run(build: string, options: Options): Promise<void> {
-  const { inputs, outputs, times, stats } = await measure(build, options);
+  const { inputs, outputs, times, throughput, stats } = await measure(build, options);
   if (options.output) await writeOutputs(options.output, outputs);
   const verified = options.verify ? await compareWithReference(options.verify, inputs, outputs) : [];
   const ok = verified.every((output) => output.ok);
@@ -59,6 +61,7 @@ async function run(build: string, options: Options): Promise<void> {
   const text = [
     table(['device', 'sent', 'received', 'peak memory'], rows),
     `${options.repeat} inference${options.repeat === 1 ? '' : 's'}: median ${latencyMs.median.toFixed(1)} ms, 95 % within ${latencyMs.p95.toFixed(1)} ms`,
+    ...(options.inFlight > 1 ? [`${throughput.toFixed(1)} inferences/s with ${options.inFlight} in flight`] : []),
     ...Object.entries(outputs).map(([name, { type, dims }]) => `output ${name}: ${type}[${dims}]`),
     ...verified.map(formatComparison),
   ].join('\n');
@@ -67,6 +70,7 @@ async function run(build: string, options: Options): Promise<void> {
     ok,
     devices: stats,
     latencyMs,
+    throughput,
     outputs: described,
     ...(options.verify ? { verified: verified.map(comparisonData) } : {}),
   };
@@ -80,6 +84,7 @@ export const addRun = (program: Command): void => {
     .argument('<build>', 'build folder')
     .addOption(inputOption())
     .option('-n, --repeat <count>', 'inferences', positiveInteger('--repeat'), 1)
+    .option('--in-flight <count>', 'inferences at once', positiveInteger('--in-flight'), 1)
     .addOption(transportOption('tcp'))
     .option('--verify <model>', 'compare the outputs with onnxruntime on this ONNX file')
     .option('-o, --output <folder>', 'write the outputs there as .npy')

@@ -74,6 +74,15 @@ test('run: bytes by device, latency, outputs, as text and as JSON', async () => 
   assert.match(text.stdout, /^output y: float32\[4,10\]$/m);
 });
 
+test('run: several in flight, with the throughput', async () => {
+  const several = ['--repeat', '7', '--in-flight', '3', '--verify', model];
+  const { ok, throughput, devices, verified } = json(await shardonnx('run', build, ...memory, ...several, '--json'));
+  assert.equal([ok, verified[0].ok, devices.a.latencyMs.length], [true, true, 7]);
+  assert.ok(throughput > 0);
+  const text = await shardonnx('run', build, ...memory, ...several);
+  assert.match(text.stdout, /^7 inferences: median .*\n[\d.]+ inferences\/s with 3 in flight$/m);
+});
+
 test('run: .npy and .pb are read, outputs are written as .npy', async () => {
   const expected = (await reference(model, { x })).y!;
   const files = { 'x.npy': encodeNpy(x), 'x.pb': encodeTensor(x) };

@@ -26,7 +26,20 @@ test('two devices, files in and files out', async () => {
   const { server, peer } = await serverOf(build);
   const [input, output] = [join(build, 'x.npy'), join(build, 'out')];
   await writeNpy(input, given(1, 2, 3, 4).x);
-  const robot = start(build, 'robot', ...peer, '--input', `x=${input}`, '--output', output, '--repeat', '3', '--json');
+  const robot = start(
+    build,
+    'robot',
+    ...peer,
+    '--input',
+    `x=${input}`,
+    '--output',
+    output,
+    '--repeat',
+    '3',
+    '--in-flight',
+    '2',
+    '--json',
+  );
   const ended = await robot.ended;
   assert.is(ended.status, 0, ended.stderr);
   const { ok, inferences, latencyMs, device, bytesSent } = JSON.parse(ended.stdout);
