@@ -28,7 +28,7 @@ const clusterWith = (link: object = {}, powers: object = power): Cluster =>
 
 async function scheduled(cluster: Cluster, policy: string): Promise<Schedule> {
   const program = await imported('mlp');
-  return lower(program, { cluster, plan: makePlan(program, cluster, policy) }).schedule;
+  return lower(program, { cluster, plan: await makePlan(program, cluster, policy) }).schedule;
 }
 
 const near = (actual: number | null, expected: number, what: string) =>
