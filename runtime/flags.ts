@@ -17,6 +17,9 @@ export interface Flags {
   /** Inferences at once. */
   readonly inFlight: number;
   readonly threads: number | undefined;
+  /** Folder. */
+  readonly keys: string | undefined;
+  readonly insecure: boolean;
   readonly timeouts: Timeouts;
   readonly json: boolean;
   readonly ipc: boolean;
@@ -31,6 +34,8 @@ const OPTIONS = {
   repeat: { type: 'string' },
   'in-flight': { type: 'string' },
   threads: { type: 'string' },
+  keys: { type: 'string' },
+  insecure: { type: 'boolean' },
   timeout: { type: 'string' },
   'connect-timeout': { type: 'string' },
   json: { type: 'boolean' },
@@ -56,6 +61,8 @@ export function parseFlags(args: readonly string[]): Flags {
     repeat: number('repeat', true) ?? 1,
     inFlight: number('in-flight', true) ?? 1,
     threads: number('threads', true),
+    keys: values.keys,
+    insecure: values.insecure ?? false,
     timeouts: {
       inference: number('timeout', false) ?? DEFAULT_TIMEOUTS.inference,
       connect: number('connect-timeout', false) ?? DEFAULT_TIMEOUTS.connect,
@@ -78,6 +85,8 @@ export function help(manifest: DeviceManifest): string {
     '  --listen tcp://0.0.0.0:7000      where other devices find this one',
     '  --peer NAME=tcp://ADDRESS:PORT   where this device finds another; repeatable',
     '  --input NAME=FILE.npy            an input, or NAME=random; repeatable',
+    '  --keys DIR                       keys of this build\'s devices ("shardonnx keys"); keys/ beside main.js if it is there',
+    '  --insecure                       go without keys where others can reach this device: nothing is encrypted',
     '  --output DIR                     write each output to DIR/NAME.npy, the latest stays',
     '  --repeat N                       inferences, 1',
     '  --in-flight N                    inferences at once, 1',

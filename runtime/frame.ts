@@ -35,6 +35,8 @@ export interface HelloFrame {
   readonly protocol: number;
   readonly build: string;
   readonly device: string;
+  /** That the device has the key it says, where keys are used. */
+  readonly proof?: string;
 }
 
 /** The answer to a hello that does not fit. */
@@ -64,7 +66,8 @@ export interface Malformed {
 const KINDS = ['hello', 'reject', 'start', 'done', 'tensor', 'abort', 'bye', 'ping'] as const;
 const HEADER = 16;
 const MAX_RANK = 28;
-const MAX_CONTROL_BYTES = 1 << 16;
+/** Of a frame that is no tensor. */
+export const MAX_CONTROL_BYTES = 1 << 16;
 const WHOLE_DEVICE = 2 ** 48 - 1;
 const NOTHING = Buffer.alloc(0);
 
@@ -100,7 +103,7 @@ export function encodeFrame(frame: Frame): [header: Buffer, payload: Buffer] {
     case 'hello': {
       const header = headerOf(frame.kind);
       header[2] = frame.protocol;
-      return [header, json({ build: frame.build, device: frame.device })];
+      return [header, json({ build: frame.build, device: frame.device, proof: frame.proof })];
     }
     case 'reject':
       return [headerOf(frame.kind), json({ code: frame.code, message: cut(frame.message) })];
@@ -155,9 +158,9 @@ function decodeControl(
     case 'ping':
       return { kind };
     case 'hello': {
-      const { build, device } = texts(payload);
+      const { build, device, proof } = texts(payload);
       if (build === undefined || device === undefined) return malformed('a hello without build and device');
-      return { kind, protocol: header[2] ?? 0, build, device };
+      return { kind, protocol: header[2] ?? 0, build, device, ...(proof !== undefined && { proof }) };
     }
     case 'reject': {
       const { code, message } = texts(payload);

@@ -38,6 +38,14 @@ export function refusal(
 export const duplicatePeer = (mine: string, other: string) =>
   new ShardonnxError('duplicate-peer', `a second ${other} called ${mine}`, { hint: `run ${other} only once` });
 
+export const notItsKey = (device: string) =>
+  new ShardonnxError('key-mismatch', `who says to be ${short(device)} does not have its key`, { hint: ONE_KEY });
+
+export const keyRefused = (by: string, device: string) =>
+  new ShardonnxError('key-refused', `${by} does not take ${device}'s key`, { hint: ONE_KEY });
+
+const ONE_KEY = 'give all devices the public.json that "shardonnx keys" made, and each its own secret';
+
 const digest = (build: string): string => short(build).slice(0, 12);
 
 const ONE_BUILD = 'give all devices their folders of one and the same build';

@@ -70,7 +70,7 @@ export class Mailbox {
 
   deliver(from: string, { inference, channel: id, tensor }: TensorFrame): void {
     if (inference < this.#next && !this.#boxes.has(inference)) {
-      this.recorder.counters.framesDropped++;
+      this.recorder.dropped.add(`${from} sent a tensor of inference ${inference}, which has ended`);
       return;
     }
     if (inference >= this.#next + MAX_AHEAD) {
@@ -140,8 +140,8 @@ export class Mailbox {
 
   /** A frame that is none. Fails the inference it names; one that names none fails those that run, or else the next. */
   spoil(from: string, reason: string, inference: number | null): void {
-    this.recorder.counters.framesDropped++;
     const error = badFrame(this.device, from, reason);
+    this.recorder.dropped.add(error.message);
     if (inference !== null) {
       this.fail(inference, error);
       return;

@@ -5,6 +5,8 @@ import { ShardonnxError } from './error.ts';
 import { notInputDevice } from './failures.ts';
 import { type Flags, help, parseFlags } from './flags.ts';
 import { checkInputs, checkNames } from './inputs.ts';
+import { findKeys, type Keys } from './keys.ts';
+import type { Log } from './log.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { readNpy } from './npy.ts';
 import { openDevice } from './open-device.ts';
@@ -48,17 +50,25 @@ async function run({ directory, program }: MainOptions, flags: Flags): Promise<v
   if (flags.help) return console.log(help(manifest));
   checkPeers(manifest, flags);
   const say: Say = (line) => (flags.json ? console.error : console.log)(`${manifest.device}: ${line}`);
+  const keys = await keysOf(directory, manifest, flags);
   const inputs = await loadInputs(manifest, flags);
+  const log: Log = (level, code, message) => {
+    if (level === 'warn' || level === 'error') console.error(`${manifest.device}: ${code}: ${message}`);
+  };
+  if (flags.insecure)
+    log('warn', 'insecure', 'no keys: whoever reaches this device can read what it sends, and answer in its place');
   let device: OpenDevice | undefined;
   onSignal(() => (device ? void device.close() : process.exit(0)));
   const transport = zeromqTransport({
     listen: flags.listen,
+    keys,
+    insecure: flags.insecure,
     peers: async (listening) => {
       if (listening) say(`listening at ${listening}`);
       return flags.peers;
     },
   });
-  device = await openDevice({ ...common, transport, onFailure });
+  device = await openDevice({ ...common, transport, onFailure, log });
   say(`ready with ${manifest.devices.join(', ')}`);
   try {
     await work(device, inputs, flags, say);
@@ -98,6 +108,13 @@ function checkPeers({ device, devices }: DeviceManifest, { peers }: Flags): void
   if (wrong === undefined) return;
   const others = devices.filter((name) => name !== device).join(', ');
   throw new ShardonnxError('bad-flag', `--peer ${wrong}: the other devices of this build are ${others || 'none'}`);
+}
+
+/** undefined where it goes without. @throws bad-flag, keys-invalid, key-exposed */
+async function keysOf(directory: string, { device }: DeviceManifest, flags: Flags): Promise<Keys | undefined> {
+  if (!flags.insecure) return findKeys(directory, device, flags.keys);
+  if (flags.keys === undefined) return undefined;
+  throw new ShardonnxError('bad-flag', '--insecure goes without keys, --keys gives some', { hint: 'leave out one' });
 }
 
 /** null on a device that holds none. @throws not-input-device, missing-input, unknown-input, input-shape, input-dtype, npy-invalid */

@@ -1,6 +1,7 @@
 /** Opens a device's folder: what is in it is checked and loaded before the device joins its peers. */
 import { Deadlines } from './deadlines.ts';
 import { type Behaviour, type OpenDevice, RunningDevice } from './device.ts';
+import { type Log, silent } from './log.ts';
 import { Mailbox } from './mailbox.ts';
 import { readDeviceManifest } from './read-manifest.ts';
 import { loadSegments } from './segment.ts';
@@ -16,6 +17,7 @@ export interface DeviceOptions extends Behaviour {
   readonly timeouts?: Partial<Timeouts>;
   /** onnxruntime's; device.json's if not given. */
   readonly threads?: number | null;
+  readonly log?: Log;
 }
 
 /**
@@ -28,7 +30,10 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
   await verifyFiles(directory, manifest);
   const segments = await loadSegments(directory, manifest, threads === undefined ? manifest.threads : threads);
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-  const recorder = new Recorder(manifest.segments.map(({ file }) => file));
+  const recorder = new Recorder(
+    manifest.segments.map(({ file }) => file),
+    options.log ?? silent,
+  );
   const channels = new Map(manifest.channels.map((channel) => [channel.id, channel]));
   const deadlines = new Deadlines(timeouts.inference);
   const mailbox = new Mailbox(manifest.device, channels, deadlines, recorder);
@@ -39,7 +44,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
     recorder,
     mailbox,
     turns: new Turns(() => mailbox.size <= 1),
-    transport: options.transport({ manifest, timeouts, counters: recorder.counters }),
+    transport: options.transport({ manifest, timeouts, dropped: recorder.dropped }),
   });
   await device.open();
   return device;

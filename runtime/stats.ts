@@ -1,4 +1,6 @@
 /** What a device has done since it was opened. */
+import { Dropped } from './dropped.ts';
+import { type Log, silent } from './log.ts';
 import type { Counters } from './transport.ts';
 
 export interface DeviceStats extends Counters {
@@ -27,11 +29,13 @@ const KEPT_LATENCIES = 4096;
 /** Collects {@link DeviceStats}. */
 export class Recorder {
   readonly counters: Counters = { bytesSent: 0, bytesReceived: 0, framesDropped: 0 };
+  readonly dropped: Dropped;
   readonly #latencies: number[] = [];
   readonly #segments: { file: string; runs: number; ms: number }[];
   #waitedMs = 0;
 
-  constructor(files: readonly string[]) {
+  constructor(files: readonly string[], log: Log = silent) {
+    this.dropped = new Dropped(this.counters, log);
     this.#segments = files.map((file) => ({ file, runs: 0, ms: 0 }));
   }
 

@@ -1,4 +1,6 @@
 /** How devices reach each other: one interface, in memory or over ZeroMQ. */
+
+import type { Dropped } from './dropped.ts';
 import type { ShardonnxError } from './error.ts';
 import type { AbortFrame, TensorFrame } from './frame.ts';
 import type { DeviceManifest } from './manifest.ts';
@@ -20,7 +22,7 @@ export interface TransportListener {
 export interface Counters {
   bytesSent: number;
   bytesReceived: number;
-  /** Frames of strangers, broken ones, and those that came after their inference had ended. */
+  /** Connections and frames of strangers, broken frames, and those that came after their inference had ended. */
   framesDropped: number;
 }
 
@@ -40,7 +42,7 @@ export interface Transport {
 
 export interface TransportSetup {
   readonly manifest: DeviceManifest;
-  readonly counters: Counters;
+  readonly dropped: Dropped;
   readonly timeouts: Timeouts;
 }
 

@@ -2,9 +2,10 @@
 import type { Router } from 'zeromq';
 import { ShardonnxError } from './error.ts';
 import { decodeFrame, encodeFrame, type HelloFrame } from './frame.ts';
-import { duplicatePeer, refusal } from './handshake.ts';
+import { duplicatePeer, notItsKey, refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
 import { callersOf } from './transport.ts';
+import { Gate } from './zeromq-gate.ts';
 import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
 
 interface Peer {
@@ -25,6 +26,8 @@ export class Answerer {
   private constructor(
     private readonly wire: Wire,
     private readonly socket: Router,
+    /** null where there are no keys. */
+    private readonly gate: Gate | null,
   ) {
     void this.#watch();
     void this.#read();
@@ -34,14 +37,22 @@ export class Answerer {
   static async listen(wire: Wire, endpoint: string): Promise<Answerer> {
     if (!isEndpoint(endpoint)) throw cannotListen(wire.manifest.device, endpoint, undefined);
     const { Router } = zeromq();
-    const socket = new Router({ ...wire.socketOptions(endpoint), mandatory: true });
+    const { keys, manifest } = wire;
+    const gate = keys ? await Gate.open((key) => keys.belongs(key, callersOf(manifest))) : null;
+    const socket = new Router({
+      ...wire.socketOptions(endpoint),
+      ...(gate && { context: gate.context, zapDomain: 'shardonnx', zapEnforceDomain: true }),
+      ...(keys && { curveServer: true, curveSecretKey: keys.own().curveSecretKey }),
+      mandatory: true,
+    });
     try {
       await socket.bind(endpoint);
     } catch (cause) {
       socket.close();
-      throw cannotListen(wire.manifest.device, endpoint, cause);
+      gate?.close();
+      throw cannotListen(manifest.device, endpoint, cause);
     }
-    return new Answerer(wire, socket);
+    return new Answerer(wire, socket, gate);
   }
 
   /** With the port that the system chose, if it was to choose. */
@@ -60,6 +71,7 @@ export class Answerer {
     for (const timer of this.#timers) clearTimeout(timer);
     this.socket.linger = LINGER;
     this.socket.close();
+    this.gate?.close();
   }
 
   async #read(): Promise<void> {
@@ -69,12 +81,18 @@ export class Answerer {
       const frame = decodeFrame(parts);
       if (frame.kind === 'hello') this.#greet(routingId, frame);
       else if (peer) this.wire.dispatch(peer.name, frame);
-      else this.wire.counters.framesDropped++;
+      else this.wire.dropped.add('a stranger sent something');
     }
   }
 
   #greet(routingId: Buffer, said: HelloFrame): void {
-    const { manifest, joining, counters } = this.wire;
+    const { manifest, joining, dropped } = this.wire;
+    if (!this.#isWhoItSays(routingId, said)) {
+      const error = notItsKey(said.device);
+      this.#send(routingId, reject(error));
+      dropped.add(error.message);
+      return;
+    }
     const known = this.#peers.get(said.device);
     const error =
       refusal(manifest, said, callersOf(manifest)) ??
@@ -83,7 +101,7 @@ export class Answerer {
       this.#send(routingId, reject(error));
       // While devices join, a wrong one is a wrong deployment; later a stranger must not stop those at work.
       if (joining.open) joining.fail(error);
-      else counters.framesDropped++;
+      else dropped.add(error.message);
       return;
     }
     const peer = { name: said.device, routingId, broken: false };
@@ -93,11 +111,17 @@ export class Answerer {
     joining.joined(peer.name);
   }
 
+  #isWhoItSays(routingId: Buffer, { device, proof }: HelloFrame): boolean {
+    const { keys } = this.wire;
+    if (!keys) return true;
+    return proof !== undefined && keys.proves(device, this.wire.claim(device, routingId.toString()), proof);
+  }
+
   async #watch(): Promise<void> {
     for await (const { type } of this.socket.events) {
       if (this.#closed) continue;
       if (type === 'disconnect') for (const delay of PROBES) this.#after(delay, () => this.#probe());
-      if (type.startsWith('handshake:error')) this.wire.counters.framesDropped++;
+      if (type.startsWith('handshake:error')) this.wire.dropped.add('a stranger tried to connect');
     }
   }
 

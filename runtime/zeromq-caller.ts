@@ -3,12 +3,15 @@ import { randomUUID } from 'node:crypto';
 import type { Dealer } from 'zeromq';
 import { ShardonnxError } from './error.ts';
 import { decodeFrame, type Frame, type Malformed } from './frame.ts';
-import { refusal } from './handshake.ts';
+import { keyRefused, refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
 import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
 
 export class Caller {
+  /** Why it has not joined, as far as is known: completes "waited for server at tcp://…". */
+  trouble = '';
   readonly #socket: Dealer;
+  readonly #routingId: string;
   #joined = false;
   #closed = false;
   #verdict: NodeJS.Timeout | undefined;
@@ -23,8 +26,13 @@ export class Caller {
     if (!isEndpoint(endpoint) || endpoint.endsWith('*')) throw badEndpoint(peer, endpoint, undefined);
     const { Dealer } = zeromq();
     // Unique, and not the name: ROUTER silently ignores a second peer of the same id, which could then not be told why.
-    const routingId = `${wire.manifest.device.slice(0, 100)}/${randomUUID()}`;
-    this.#socket = new Dealer({ ...wire.socketOptions(endpoint), routingId, reconnectInterval: 100 });
+    this.#routingId = `${wire.manifest.device.slice(0, 100)}/${randomUUID()}`;
+    this.#socket = new Dealer({
+      ...wire.socketOptions(endpoint),
+      ...(wire.keys && { ...wire.keys.own(), curveServerKey: wire.keys.of(peer) }),
+      routingId: this.#routingId,
+      reconnectInterval: 100,
+    });
     void this.#watch();
     void this.#read();
     try {
@@ -59,7 +67,7 @@ export class Caller {
   }
 
   #take(frame: Frame | Malformed): void {
-    const { joining, manifest, counters } = this.wire;
+    const { joining, manifest, dropped } = this.wire;
     if (this.#joined || frame.kind === 'reject') {
       this.wire.dispatch(this.peer, frame);
     } else if (frame.kind === 'hello') {
@@ -72,17 +80,30 @@ export class Caller {
       this.#joined = true;
       joining.joined(this.peer);
     } else {
-      counters.framesDropped++;
+      dropped.add(`${this.peer} sent something before its hello`);
     }
   }
 
   async #watch(): Promise<void> {
     for await (const { type } of this.#socket.events) {
       if (this.#closed) continue;
-      if (type === 'handshake' && !this.#joined) this.#send(this.wire.hello());
+      if (type === 'handshake' && !this.#joined) this.#send(this.#hello());
       if (type === 'disconnect' && this.#joined) this.#broke();
-      if (type.startsWith('handshake:error')) this.wire.counters.framesDropped++;
+      if (type.startsWith('handshake:error')) this.#refused(type);
     }
+  }
+
+  #hello(): Parts {
+    const { keys, manifest } = this.wire;
+    return this.wire.hello(keys?.proof(this.peer, this.wire.claim(manifest.device, this.#routingId)));
+  }
+
+  /** Below all frames: what is there does not speak as this device does. */
+  #refused(type: string): void {
+    const { joining, manifest, dropped } = this.wire;
+    dropped.add(`what listens for ${this.peer} broke off the handshake (${type})`);
+    if (type === 'handshake:error:auth' && joining.open) joining.fail(keyRefused(this.peer, manifest.device));
+    this.trouble = ', where the handshake breaks off: both need keys of one "shardonnx keys", or neither';
   }
 
   #broke(): void {

@@ -1,12 +1,15 @@
 /** What both ends of a ZeroMQ connection share. */
+
+import type { Dropped } from './dropped.ts';
 import { bytesPerElement } from './dtype.ts';
 import { ShardonnxError } from './error.ts';
 import { peerLost } from './failures.ts';
-import { encodeFrame, type Frame, type Malformed, PROTOCOL, type RejectFrame } from './frame.ts';
+import { encodeFrame, type Frame, MAX_CONTROL_BYTES, type Malformed, PROTOCOL, type RejectFrame } from './frame.ts';
 import type { Joining } from './handshake.ts';
+import type { Keys } from './keys.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { elements } from './tensor.ts';
-import type { Counters, TransportListener, TransportSetup } from './transport.ts';
+import type { TransportListener, TransportSetup } from './transport.ts';
 
 /** Two message parts, as {@link encodeFrame} gives them. */
 export type Parts = readonly [header: Buffer, payload: Buffer];
@@ -17,22 +20,28 @@ export const LINGER = 1000;
 /** ms between a broken connection and the verdict: what the peer said before is still in the socket. */
 export const GRACE = 50;
 
+/** Messages of one peer. More than devices have between them in any plan would only make the peer wait. */
+const UNREAD = 1000;
+
 /** What a device gives to all its connections, and what each of them does the same way. */
 export class Wire {
   readonly manifest: DeviceManifest;
-  readonly counters: Counters;
+  readonly dropped: Dropped;
 
   constructor(
     private readonly setup: TransportSetup,
     readonly listener: TransportListener,
     readonly joining: Joining,
+    /** Without them connections are neither encrypted nor anybody's in particular. */
+    readonly keys: Keys | undefined,
   ) {
     this.manifest = setup.manifest;
-    this.counters = setup.counters;
+    this.dropped = setup.dropped;
   }
 
   /**
-   * No high-water mark: the number of inferences in flight bounds what is queued. sendTimeout 0: a send queues at once or fails.
+   * Nothing limits what is queued to be sent: the number of inferences in flight does. sendTimeout 0: a send queues at once or
+   * fails. What was received and not yet read is limited: beyond, the connection waits, and a stranger fills no memory.
    * Heartbeats notice a peer that holds its connection but does nothing; they queue behind a large frame on a slow link, so
    * they may not be much stricter than the wait for the frame itself.
    */
@@ -40,7 +49,7 @@ export class Wire {
     const silence = (this.setup.timeouts.inference * 1000) / 2;
     return {
       sendHighWaterMark: 0,
-      receiveHighWaterMark: 0,
+      receiveHighWaterMark: UNREAD,
       sendTimeout: 0,
       linger: 0,
       heartbeatTimeout: silence,
@@ -51,9 +60,15 @@ export class Wire {
     };
   }
 
-  hello(): Parts {
+  /** @param proof see {@link Wire.claim} */
+  hello(proof?: string): Parts {
     const { build, device } = this.manifest;
-    return encodeFrame({ kind: 'hello', protocol: PROTOCOL, build, device });
+    return encodeFrame({ kind: 'hello', protocol: PROTOCOL, build, device, ...(proof !== undefined && { proof }) });
+  }
+
+  /** What a caller proves to be its own: the name it says, on this one connection. */
+  claim(device: string, routingId: string): string {
+    return ['shardonnx hello', this.manifest.build, device, routingId].join('\n');
   }
 
   /** Hands on what a peer sent that has shaken hands, or that refuses to. */
@@ -104,9 +119,13 @@ export function isEndpoint(text: string): boolean {
   return port === '*' || (port !== undefined && Number(port) >= 1 && Number(port) <= 65535);
 }
 
-/** Bytes; a peer that sends more is cut off. -1 (no limit) where a channel's size is only known when it comes. */
+/** Whether only this machine can reach the endpoint. */
+export const isLoopback = (endpoint: string): boolean =>
+  /^tcp:\/\/(127(\.\d{1,3}){3}|localhost|\[::1\]):/.test(endpoint);
+
+/** Bytes; whoever sends more is cut off, before any memory is taken for it. -1: no limit, a channel's size is known when it comes. */
 function largestMessage({ channels }: DeviceManifest): number {
-  let largest = 1 << 20;
+  let largest = MAX_CONTROL_BYTES;
   for (const { dtype, shape } of channels) {
     const sizes = shape.filter((size) => size !== null);
     if (dtype === 'string' || sizes.length < shape.length) return -1;

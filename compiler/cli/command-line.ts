@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
 import { addCompile } from './compile-command.ts';
 import { addInspect } from './inspect-command.ts';
+import { addKeys } from './keys-command.ts';
 import { addOperators } from './operators-command.ts';
 import { reportError } from './output.ts';
 import { addPlan } from './plan-command.ts';
@@ -16,7 +17,8 @@ function commandLine(): Command {
     .version(version)
     .showHelpAfterError('(shardonnx <command> --help shows what it takes)')
     .exitOverride();
-  for (const add of [addInspect, addPlan, addCompile, addRun, addVerify, addOperators, addProfile]) add(program);
+  for (const add of [addInspect, addPlan, addCompile, addRun, addVerify, addOperators, addProfile, addKeys])
+    add(program);
   for (const command of program.commands) command.exitOverride().showHelpAfterError(true);
   return program;
 }

@@ -174,6 +174,17 @@ test('garbage from strangers is dropped and counted', async () => {
   await server.stopped;
 });
 
+test('where others can reach it, a device wants keys', async () => {
+  const build = await writeBuild(ROUND_TRIP);
+  const peers = async () => ({ server: 'tcp://203.0.113.1:7000' });
+  const listening = open({ build, device: 'server', transport: zeromqTransport({ listen: 'tcp://0.0.0.0:*', peers }) });
+  const error = await rejection(listening, 'keys-needed');
+  assert.match(error.context.hint ?? '', /^"shardonnx keys robot server -o keys" makes them/);
+  await rejection(open({ build, device: 'robot', transport: zeromqTransport({ peers }) }), 'keys-needed');
+  const asked = zeromqTransport({ peers, insecure: true });
+  await rejection(open({ build, device: 'robot', transport: asked, timeouts: SHORT }), 'peer-missing');
+});
+
 test('a port in use, an address that is none, and no address', async () => {
   const build = await writeBuild(ROUND_TRIP);
   const ports = new Ports();
@@ -183,7 +194,7 @@ test('a port in use, an address that is none, and no address', async () => {
   );
   const listen = await ports.of('server');
   const at = (listen: string | undefined) =>
-    open({ build, device: 'server', transport: zeromqTransport({ listen, peers: async () => ({}) }) });
+    open({ build, device: 'server', transport: zeromqTransport({ listen, insecure: true, peers: async () => ({}) }) });
   const error = await rejection(at(listen), 'port-in-use');
   assert.is(error.message, `server cannot listen at ${listen}: another process does`);
   for (const wrong of ['nonsense', 'tcp://127.0.0.1:99999', 'tcp://127.0.0.1', 'tcp://203.0.113.1:7000']) {

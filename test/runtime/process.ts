@@ -31,6 +31,7 @@ export class Running {
     });
     this.#process.stderr?.on('data', (text) => {
       this.#stderr += text;
+      this.#changed();
     });
     this.ended = new Promise((resolve) => {
       this.#process.on('close', (status, signal) => {
@@ -42,9 +43,9 @@ export class Running {
   }
 
   /** Resolves with the match once it was printed. */
-  async prints(pattern: RegExp): Promise<RegExpExecArray> {
+  async prints(pattern: RegExp, stream: 'stdout' | 'stderr' = 'stdout'): Promise<RegExpExecArray> {
     for (;;) {
-      const match = pattern.exec(this.#stdout);
+      const match = pattern.exec(stream === 'stdout' ? this.#stdout : this.#stderr);
       if (match) return match;
       if (!running.has(this)) throw new Error(`ended without printing ${pattern}: ${this.#stdout}${this.#stderr}`);
       await new Promise<void>((resolve) => {
