@@ -1,5 +1,6 @@
 /** What each device does, step by step, with predicted times and what every transfer overlaps. */
 import type { Assemble, Compute, Program, Value } from '../ir/program.ts';
+import type { Workload } from './simulation/workload.ts';
 
 /** From this opset on ONNX's Slice, Concat, Add, Mul, Max and Min take every dtype that assemble operators have. */
 export const assemblingOpset = 13;
@@ -77,4 +78,6 @@ export interface Schedule {
   readonly channels: readonly Channel[];
   /** Predicted seconds of one inference. */
   readonly makespan: number;
+  /** What was simulated; its devices and channels are in the same order. */
+  readonly workload: Workload;
 }

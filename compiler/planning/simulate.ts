@@ -1,95 +1,25 @@
 /** Dry run of a schedule: predicted times, what each transfer overlaps, memory; finds deadlocks before any device does. */
 import { bytesPerElement } from '../../runtime/dtype.ts';
-import { type Cluster, linkBetween } from '../cluster/cluster.ts';
-import { occupiedSeconds, queueOf } from '../cluster/transfer.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { formatBytes } from '../cluster/units.ts';
 import { CompileError } from '../error.ts';
 import type { Operator, Program } from '../ir/program.ts';
-import { reads, tensorOf, valueKey, writes } from '../ir/program.ts';
+import { reads, tensorOf, valueKey, wholeValue, writes } from '../ir/program.ts';
 import { count } from '../ir/region.ts';
-import { type Costs, segmentSeconds } from './costs/costs.ts';
+import type { Costs } from './costs/costs.ts';
 import { valueBytes } from './costs/roofline.ts';
 import type { Channel, DeviceSchedule, Interval, Schedule, Step } from './schedule.ts';
-
-interface Transfer {
-  readonly issued: number;
-  readonly arrived: number;
-}
-
-/** Runs the steps of all devices against each other. The queues of links are FIFOs. */
-class DryRun {
-  readonly times = new Map<string, Interval[]>();
-  readonly transfers = new Map<number, Transfer>();
-  private readonly linkFree = new Map<string, number>();
-
-  constructor(
-    private readonly program: Program<'linked'>,
-    private readonly cluster: Cluster,
-    private readonly steps: ReadonlyMap<string, readonly Step[]>,
-    private readonly costs: Costs,
-  ) {
-    for (const device of steps.keys()) this.times.set(device, []);
-  }
-
-  run(): void {
-    for (let device = this.earliest(); device !== undefined; device = this.earliest()) this.advance(device);
-    for (const [device, steps] of this.steps) {
-      const stuck = steps[this.times.get(device)!.length];
-      if (stuck) throw new Error(`schedule deadlocks: ${device} waits at ${JSON.stringify(stuck)}`);
-    }
-  }
-
-  /** Of the devices that have a step and do not wait, the one that is there first: who asks first for a link gets it first. */
-  private earliest(): string | undefined {
-    let found: string | undefined;
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const [device, done] of this.times) {
-      const step = this.steps.get(device)![done.length];
-      const start = done.at(-1)?.end ?? 0;
-      if (!step || start >= earliest || (step.kind === 'receive' && !this.transfers.has(step.channel))) continue;
-      [found, earliest] = [device, start];
-    }
-    return found;
-  }
-
-  private advance(device: string): void {
-    const done = this.times.get(device)!;
-    const step = this.steps.get(device)![done.length]!;
-    const start = done.at(-1)?.end ?? 0;
-    if (step.kind === 'receive') {
-      const here = Math.max(start, this.transfers.get(step.channel)!.arrived);
-      done.push({ start, end: here + this.message(device, 'receive') });
-    } else if (step.kind === 'send') {
-      const end = start + this.message(device, 'send');
-      this.transfers.set(step.channel, this.transfer(device, step.to, valueBytes(this.program, step.value), end));
-      done.push({ start, end });
-    } else {
-      done.push({ start, end: start + segmentSeconds(this.costs, device, this.program, step) });
-    }
-  }
-
-  private message(device: string, kind: 'send' | 'receive'): number {
-    return this.costs.message?.(device, kind) ?? 0;
-  }
-
-  private transfer(from: string, to: string, bytes: number, issued: number): Transfer {
-    const link = linkBetween(this.cluster, from, to)!;
-    const queue = queueOf(link, from);
-    const end = Math.max(issued, this.linkFree.get(queue) ?? 0) + occupiedSeconds(link, bytes);
-    this.linkFree.set(queue, end);
-    return { issued, arrived: end + link.latency };
-  }
-}
+import { simulateOne, type TransferTimes } from './simulation/in-flight.ts';
+import { workloadOf } from './simulation/workload.ts';
 
 /** What hides a transfer: work of the receiver between handing over and arrival. */
 function channelOf(
   operator: Operator & { kind: 'receive' },
   bytes: number,
+  { issued, arrived }: TransferTimes,
   steps: readonly Step[],
-  run: DryRun,
+  times: readonly Interval[],
 ): Channel {
-  const times = run.times.get(operator.device!)!;
-  const { issued, arrived } = run.transfers.get(operator.channel)!;
   const at = steps.findIndex((step) => step.kind === 'receive' && step.channel === operator.channel);
   const waited = Math.max(0, times[at]!.end - Math.max(times[at]!.start, issued));
   const hiddenBy = steps.flatMap((step, i) => {
@@ -123,8 +53,8 @@ function weightBytes(program: Program, steps: readonly Step[]): number {
   return [...slices.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** Bytes of values alive at the worst moment: from where they are made to where they are last read. */
-function activationBytes(program: Program<'linked'>, steps: readonly Step[]): number {
+/** Bytes of values alive at the worst moment: from where they are made to where they are last read; outputs of the model to the end. */
+function activationBytes(program: Program<'linked'>, device: string, steps: readonly Step[]): number {
   const operators = steps.flatMap((step): { reads: string[]; writes: string[] }[] => {
     if (step.kind === 'segment') {
       return step.operators.map((operator) => ({
@@ -146,6 +76,9 @@ function activationBytes(program: Program<'linked'>, steps: readonly Step[]): nu
   const last = new Map<string, number>();
   for (const [i, operator] of operators.entries())
     for (const key of [...operator.reads, ...operator.writes]) last.set(key, i);
+  if (device === program.placement!.outputs) {
+    for (const name of program.outputs) last.set(valueKey(wholeValue(tensorOf(program, name))), operators.length);
+  }
   const alive = new Set<string>();
   let now = 0;
   let peak = 0;
@@ -185,19 +118,19 @@ export function simulateSteps(
   steps: ReadonlyMap<string, readonly Step[]>,
   costs: Costs,
 ): Schedule {
-  const run = new DryRun(program, cluster, steps, costs);
-  run.run();
-  const channels = program.operators.flatMap((operator) =>
-    operator.kind === 'receive'
-      ? [channelOf(operator, valueBytes(program, operator.value), steps.get(operator.device!)!, run)]
-      : [],
-  );
-  const devices = [...steps].map(([device, own]): DeviceSchedule => {
+  const workload = workloadOf(program, cluster, steps, costs);
+  const run = simulateOne(workload);
+  const devices = [...steps].map(([device, own], i): DeviceSchedule => {
     const weights = weightBytes(program, own);
-    const times = run.times.get(device)!;
-    return { device, steps: own, times, weightBytes: weights, peakBytes: weights + activationBytes(program, own) };
+    const times = run.steps[i]!.map(({ begin, end }): Interval => ({ start: begin, end }));
+    const peakBytes = weights + activationBytes(program, device, own);
+    return { device, steps: own, times, weightBytes: weights, peakBytes };
+  });
+  const receives = program.operators.filter((operator) => operator.kind === 'receive');
+  const channels = receives.map((operator, i) => {
+    const { steps: own, times } = devices.find(({ device }) => device === operator.device)!;
+    return channelOf(operator, workload.channels[i]!.bytes, run.transfers[i]!, own, times);
   });
   for (const device of devices) checkMemory(cluster, device);
-  const makespan = Math.max(0, ...devices.map(({ times }) => times.at(-1)?.end ?? 0));
-  return { program, devices, channels, makespan };
+  return { program, devices, channels, makespan: run.end, workload };
 }

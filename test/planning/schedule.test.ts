@@ -7,10 +7,12 @@ import { reads, valueKey, writes } from '../../compiler/ir/program.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
 import type { DeviceSchedule, Schedule, Step } from '../../compiler/planning/schedule.ts';
 import { models } from '../../fixtures/models.ts';
+import { unary } from '../../fixtures/zoo/layers.ts';
 import { errorOf } from '../support/error.ts';
 import { clusterOf, imported, lowered, type ModelName } from '../support/imported.ts';
 import { randomPlan } from '../support/random-plan.ts';
 import { replay } from '../support/replay.ts';
+import { built } from './layout/subjects.ts';
 
 const test = suite('schedule');
 const cluster = clusterOf({ a: 1, b: 2, c: 1.5 }, 'c');
@@ -157,6 +159,21 @@ test('a device that lacks memory is named, with what it needs and what it has', 
   const error = await errorOf('device-memory', () => lowered(program, { cluster: limited(peakBytes - 1), plan }));
   assert.match(error.message, /^b needs .* for weights and activations, .* allowed$/);
   assert.match(error.context.hint!, /give b more memory/);
+});
+
+test('memory by hand: a value is held from where it is made to where it is last read, an output to the end', async () => {
+  const one = clusterOf({ a: 1 });
+  const peak = async (early: boolean) => {
+    const { program } = await built(`early-${early}`, (g) => {
+      const first = unary(g, 'Relu', g.input('x', [1, 4, 8, 8]), 'first');
+      if (early) g.output(first, 'early');
+      g.output(unary(g, 'Tanh', unary(g, 'Sigmoid', first, 'second'), 'third'), 'late');
+    });
+    const plan = await makePlan(program, one, 'whole:a');
+    return lowered(program, { cluster: one, plan }).schedule.devices[0]!.peakBytes / (4 * 4 * 8 * 8);
+  };
+  assert.is(await peak(false), 2, 'what is read and what is made');
+  assert.is(await peak(true), 3, 'and the output that was made before');
 });
 
 test('a value that must cross where no link is', async () => {
