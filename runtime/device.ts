@@ -97,11 +97,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   stats(): DeviceStats {
     const { recorder, mailbox, transport } = this.parts;
-    return recorder.stats(
-      this.manifest.device,
-      mailbox.size,
-      transport.inProcess ? null : process.resourceUsage().maxRSS * 1024,
-    );
+    return recorder.stats(this.manifest.device, mailbox.size, !transport.inProcess);
   }
 
   close(): Promise<void> {

@@ -15,6 +15,8 @@ export interface DeviceStats extends Counters {
   readonly inFlight: number;
   /** The process's largest resident memory; null where devices share a process. */
   readonly peakBytes: number | null;
+  /** The process's resident memory now; null where devices share a process. */
+  readonly residentBytes: number | null;
 }
 
 export interface SegmentStats {
@@ -55,7 +57,7 @@ export class Recorder {
     this.#latencies.push(ms);
   }
 
-  stats(device: string, inFlight: number, peakBytes: number | null): DeviceStats {
+  stats(device: string, inFlight: number, ownProcess: boolean): DeviceStats {
     return {
       device,
       ...this.counters,
@@ -63,7 +65,8 @@ export class Recorder {
       waitedMs: this.#waitedMs,
       segments: this.#segments.map((segment) => ({ ...segment })),
       inFlight,
-      peakBytes,
+      peakBytes: ownProcess ? process.resourceUsage().maxRSS * 1024 : null,
+      residentBytes: ownProcess ? process.memoryUsage.rss() : null,
     };
   }
 }

@@ -1,20 +1,15 @@
 /** Predicted against measured: this machine is profiled with one thread, then plans run as two processes with one thread each. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compile } from '../../compiler/compile.ts';
-import { measureLink } from '../../compiler/measure/link.ts';
 import { measureDevice } from '../../compiler/measure/measure.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { cutsOf } from '../../compiler/planning/cuts.ts';
-import type { Profile } from '../../compiler/profile/profile.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { openBundle, randomTensor } from '../../runtime/index.ts';
 import { flag, milliseconds, report, type Summary, summarise, temporaryFolder } from './measure.ts';
+import { clusterOf, link, type Rates } from './this-machine.ts';
 
 const rounds = flag('--rounds', 30);
 /** ms between two inferences. */
@@ -22,30 +17,6 @@ const pause = flag('--pause', 0);
 /** The most seconds that profiling one model may take. */
 const budget = flag('--budget', 300);
 const WARM_UP = 5;
-
-const main = fileURLToPath(new URL('../../compiler/cli/main.ts', import.meta.url));
-
-/** What loopback carries between two processes of this machine. */
-async function link(): Promise<{ bandwidth: string; latency: string }> {
-  const port = 20_000 + (process.pid % 20_000);
-  const endpoint = `tcp://127.0.0.1:${port}`;
-  const server = spawn(process.execPath, ['--import', 'tsx', main, 'profile', '--serve', endpoint], {
-    stdio: 'ignore',
-  });
-  const { roundTrip, to, from } = await measureLink(endpoint, 60);
-  await once(server, 'exit');
-  return { bandwidth: `${Math.min(to, from)} B/s`, latency: `${roundTrip / 2} s` };
-}
-
-/** left and right are this machine, twice. */
-function clusterOf(profile: Profile, rates: { bandwidth: string; latency: string }): Cluster {
-  const cluster = parseCluster({
-    devices: { left: { threads: 1 }, right: { threads: 1 } },
-    links: [{ between: ['left', 'right'], ...rates }],
-  });
-  const measured = { kind: 'profile', file: 'this machine', profile } as const;
-  return { ...cluster, devices: cluster.devices.map((device) => ({ ...device, measured })) };
-}
 
 /** Milliseconds of inferences of a build, as two processes. */
 async function run(build: string): Promise<Summary> {
@@ -61,7 +32,7 @@ async function run(build: string): Promise<Summary> {
   return summarise(times);
 }
 
-async function measure(name: string, folder: string, rates: Awaited<ReturnType<typeof link>>) {
+async function measure(name: string, folder: string, rates: Rates) {
   const model = join(folder, `${name}.onnx`);
   const output = join(folder, name);
   writeModel(zoo[name]!.build({ batch: 1, sequence: 128 }), model);
