@@ -11,6 +11,7 @@ import { readBundleManifest, readDeviceManifest } from './read-manifest.ts';
 import { Slots } from './slots.ts';
 import type { DeviceStats } from './stats.ts';
 import type { Outcome } from './team.ts';
+import type { DeviceTrace } from './trace.ts';
 import { DEFAULT_TIMEOUTS } from './transport.ts';
 
 export interface BundleOptions {
@@ -24,6 +25,8 @@ export interface BundleOptions {
   readonly connectTimeout?: number;
   /** Inferences at once; twice the number of devices. */
   readonly inFlight?: number;
+  /** Records what every device does and when. */
+  readonly trace?: boolean;
 }
 
 export interface Bundle {
@@ -40,6 +43,8 @@ export interface Bundle {
   infer(inputs: NamedTensors): Promise<Outcome>;
   /** By device. */
   stats(): Promise<Readonly<Record<string, DeviceStats>>>;
+  /** By device, in their order; empty unless the bundle was opened with `trace`. */
+  trace(): Promise<readonly DeviceTrace[]>;
   close(): Promise<void>;
 }
 
@@ -63,6 +68,7 @@ export async function openBundle(directory: string, options: BundleOptions = {})
       connect: options.connectTimeout ?? DEFAULT_TIMEOUTS.connect,
     },
     inFlight,
+    trace: options.trace ?? false,
   });
   const slots = new Slots(inFlight);
   return {
@@ -77,6 +83,7 @@ export async function openBundle(directory: string, options: BundleOptions = {})
       return team.infer(given).finally(() => slots.leave());
     },
     stats: async () => Object.fromEntries((await team.stats()).map((stats) => [stats.device, stats])),
+    trace: () => team.trace(),
     close: () => team.close(),
   };
 }

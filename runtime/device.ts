@@ -4,15 +4,17 @@ import type { Deadlines } from './deadlines.ts';
 import { deferred } from './deferred.ts';
 import { ShardonnxError } from './error.ts';
 import { notInputDevice, peerFailed, peerLost, stopped } from './failures.ts';
-import type { AbortFrame } from './frame.ts';
+import type { AbortFrame, ClockFrame } from './frame.ts';
 import { InFlight } from './in-flight.ts';
 import { inference, type Parts } from './inference.ts';
 import { checkInputs } from './inputs.ts';
+import { now } from './ipc.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { Peers } from './peers.ts';
 import type { NamedTensors, Program } from './program.ts';
 import { type Result, Results } from './results.ts';
 import type { DeviceStats } from './stats.ts';
+import type { DeviceTrace } from './trace.ts';
 import type { PeerFrame, TransportListener } from './transport.ts';
 
 /** What a device does, and how. */
@@ -20,6 +22,8 @@ export interface Behaviour {
   readonly program: Program;
   /** Inferences at once, twice the number of devices if not given: one that each computes, one that travels to each. */
   readonly inFlight?: number;
+  /** Whether to record what is done and when. */
+  readonly trace?: boolean;
   /** Told of each inference that failed on this device without being asked for here. */
   readonly onFailure?: (inference: number, error: unknown) => void;
 }
@@ -39,6 +43,8 @@ export interface OpenDevice {
   /** Lets running inferences end, tells the peers. */
   close(): Promise<void>;
   stats(): DeviceStats;
+  /** What it did and when; null unless it was asked to record that. */
+  trace(): DeviceTrace | null;
 }
 
 export class RunningDevice implements OpenDevice, TransportListener {
@@ -76,6 +82,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
       await this.close();
       throw this.#error ?? error;
     }
+    this.#askTime();
   }
 
   async infer(inputs: NamedTensors): Promise<NamedTensors> {
@@ -100,6 +107,10 @@ export class RunningDevice implements OpenDevice, TransportListener {
     return recorder.stats(this.manifest.device, mailbox.size, !transport.inProcess);
   }
 
+  trace(): DeviceTrace | null {
+    return this.parts.trace?.export() ?? null;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#shutDown();
     return this.#closing;
@@ -107,9 +118,12 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   frame(from: string, frame: PeerFrame): void {
     switch (frame.kind) {
-      case 'tensor':
+      case 'tensor': {
+        const begin = performance.now();
         this.parts.mailbox.deliver(from, frame);
+        this.parts.trace?.add('arrival', frame.inference, frame.channel, begin);
         break;
+      }
       case 'start':
         this.#onStart(from, frame.inference);
         break;
@@ -118,6 +132,9 @@ export class RunningDevice implements OpenDevice, TransportListener {
         break;
       case 'abort':
         this.#onAbort(from, frame);
+        break;
+      case 'clock':
+        this.#onClock(from, frame);
         break;
       default:
         frame satisfies never;
@@ -232,6 +249,18 @@ export class RunningDevice implements OpenDevice, TransportListener {
     // Not all devices know each other; the holder of the inputs knows all.
     if (this.manifest.device === this.manifest.inputDevice) this.#peers.abort(frame, from);
     else this.#peers.knowOfFailure(frame.inference);
+  }
+
+  /** All times of a trace are by the clock of the device that holds the inputs, which every device knows. */
+  #askTime(): void {
+    const { device, inputDevice } = this.manifest;
+    if (!this.parts.trace || device === inputDevice || this.#closing) return;
+    this.parts.transport.send(inputDevice, { kind: 'clock', asked: now(), answered: null });
+  }
+
+  #onClock(from: string, { asked, answered }: ClockFrame): void {
+    if (answered === null) this.parts.transport.send(from, { kind: 'clock', asked, answered: now() });
+    else if (this.parts.trace?.clock.take(asked, answered, now())) this.#askTime();
   }
 
   /** The device cannot go on: everything that waits rejects, and the peers are told. */

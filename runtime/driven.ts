@@ -56,6 +56,9 @@ async function obey(device: OpenDevice, message: ToDevice): Promise<void> {
     case 'stats':
       await tell({ type: 'stats', stats: device.stats() });
       break;
+    case 'trace':
+      await tell({ type: 'trace', trace: device.trace() });
+      break;
     case 'stop':
       await device.close();
       break;

@@ -14,6 +14,8 @@ export interface Flags {
   /** Folder for the outputs. */
   readonly output: string | undefined;
   readonly repeat: number;
+  /** File for what was done and when. */
+  readonly trace: string | undefined;
   /** Inferences at once. */
   readonly inFlight: number;
   readonly threads: number | undefined;
@@ -33,6 +35,7 @@ const OPTIONS = {
   output: { type: 'string' },
   repeat: { type: 'string' },
   'in-flight': { type: 'string' },
+  trace: { type: 'string' },
   threads: { type: 'string' },
   keys: { type: 'string' },
   insecure: { type: 'boolean' },
@@ -60,6 +63,7 @@ export function parseFlags(args: readonly string[]): Flags {
     output: values.output,
     repeat: number('repeat', true) ?? 1,
     inFlight: number('in-flight', true) ?? 1,
+    trace: values.trace,
     threads: number('threads', true),
     keys: values.keys,
     insecure: values.insecure ?? false,
@@ -90,6 +94,7 @@ export function help(manifest: DeviceManifest): string {
     '  --output DIR                     write each output to DIR/NAME.npy, the latest stays',
     '  --repeat N                       inferences, 1',
     '  --in-flight N                    inferences at once, 1',
+    '  --trace FILE                     what was done and when, for Chrome or ui.perfetto.dev',
     "  --threads N                      onnxruntime's",
     `  --timeout SECONDS                for every wait during an inference, ${DEFAULT_TIMEOUTS.inference}`,
     `  --connect-timeout SECONDS        for all peers to come, ${DEFAULT_TIMEOUTS.connect}`,

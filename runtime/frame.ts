@@ -29,6 +29,14 @@ export interface AbortFrame {
   readonly message: string;
 }
 
+/** What is the time on the peer? It answers with the question's time beside its own: ms since the epoch. */
+export interface ClockFrame {
+  readonly kind: 'clock';
+  readonly asked: number;
+  /** null in a question. */
+  readonly answered: number | null;
+}
+
 /** First on every connection, in both directions. */
 export interface HelloFrame {
   readonly kind: 'hello';
@@ -51,6 +59,7 @@ export type Frame =
   | RejectFrame
   | TensorFrame
   | AbortFrame
+  | ClockFrame
   /** The holder of the inputs starts an inference; a device has finished its share of it. */
   | { readonly kind: 'start' | 'done'; readonly inference: number }
   /** The sender stops in good order; nothing, only to see whether the peer can be reached. */
@@ -63,7 +72,7 @@ export interface Malformed {
   readonly inference: number | null;
 }
 
-const KINDS = ['hello', 'reject', 'start', 'done', 'tensor', 'abort', 'bye', 'ping'] as const;
+const KINDS = ['hello', 'reject', 'start', 'done', 'tensor', 'abort', 'bye', 'ping', 'clock'] as const;
 const HEADER = 16;
 const MAX_RANK = 28;
 /** Of a frame that is no tensor. */
@@ -96,6 +105,8 @@ export function encodeFrame(frame: Frame): [header: Buffer, payload: Buffer] {
     case 'bye':
     case 'ping':
       return [headerOf(frame.kind), NOTHING];
+    case 'clock':
+      return [headerOf(frame.kind), bytesOfNumbers(frame.asked, frame.answered ?? Number.NaN)];
     case 'abort': {
       const { device, code, message } = frame;
       return [headerOf(frame.kind, frame.inference ?? WHOLE_DEVICE), json({ device, code, message: cut(message) })];
@@ -157,6 +168,11 @@ function decodeControl(
     case 'bye':
     case 'ping':
       return { kind };
+    case 'clock': {
+      if (payload.length !== 16) return malformed(`a clock of ${payload.length} bytes`);
+      const [asked = Number.NaN, answered = Number.NaN] = new Float64Array(new Uint8Array(payload).buffer);
+      return { kind, asked, answered: Number.isNaN(answered) ? null : answered };
+    }
     case 'hello': {
       const { build, device, proof } = texts(payload);
       if (build === undefined || device === undefined) return malformed('a hello without build and device');
@@ -192,6 +208,8 @@ function headerOf(kind: (typeof KINDS)[number], inference = 0, length = HEADER):
   header.writeUIntLE(inference, 4, 6);
   return header;
 }
+
+const bytesOfNumbers = (...values: number[]): Buffer => Buffer.from(Float64Array.from(values).buffer);
 
 const json = (value: object): Buffer => Buffer.from(JSON.stringify(value));
 

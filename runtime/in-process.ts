@@ -10,6 +10,7 @@ import type { NamedTensors, Program } from './program.ts';
 import type { Result } from './results.ts';
 import type { DeviceStats } from './stats.ts';
 import { Failures, type Outcome, type Team, type TeamSetup } from './team.ts';
+import type { DeviceTrace } from './trace.ts';
 
 export async function inProcess({
   directory: build,
@@ -17,6 +18,7 @@ export async function inProcess({
   timeouts,
   threads,
   inFlight,
+  trace,
 }: TeamSetup): Promise<Team> {
   const transport = memoryTransport();
   const failures = new Failures();
@@ -26,7 +28,7 @@ export async function inProcess({
     const directory = join(build, device);
     const program = await importProgram(directory, manifest);
     const onFailure = (_: number, error: unknown) => failures.add(device, error);
-    const options = { directory, program, transport, timeouts, threads: threads(manifest), inFlight, onFailure };
+    const options = { directory, program, transport, timeouts, threads: threads(manifest), inFlight, trace, onFailure };
     const one = await openDevice(options);
     one.stopped.catch((error) => failures.add(device, error));
     opened.push(one);
@@ -75,6 +77,10 @@ class InProcess implements Team {
 
   async stats(): Promise<DeviceStats[]> {
     return this.devices.map((device) => device.stats());
+  }
+
+  async trace(): Promise<DeviceTrace[]> {
+    return this.devices.map((device) => device.trace()).filter((trace) => trace !== null);
   }
 
   async close(): Promise<void> {

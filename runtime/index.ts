@@ -1,5 +1,6 @@
 /** What a bundle, the command line and other programs use of the runtime. */
 export { type Bundle, type BundleOptions, openBundle } from './bundle.ts';
+export { beginOf, type ChromeEvent, type ChromeTrace, chromeTrace } from './chrome-trace.ts';
 export type { OpenDevice } from './device.ts';
 export { bytesPerElement, type DType, dtypes, isDType, type NumericArray, type NumericDType } from './dtype.ts';
 export { ShardonnxError } from './error.ts';
@@ -18,6 +19,7 @@ export type { Result } from './results.ts';
 export { type DeviceStats, quantile, type SegmentStats } from './stats.ts';
 export { stream } from './stream.ts';
 export type { Outcome } from './team.ts';
+export type { DeviceTrace, TraceEvent } from './trace.ts';
 export { DEFAULT_TIMEOUTS, type Timeouts, type TransportFactory } from './transport.ts';
 export { verifyFiles } from './verify-files.ts';
 export { type ZeromqOptions, zeromqTransport } from './zeromq-transport.ts';

@@ -7,6 +7,7 @@ import type { DataOf, Device, Tensor, Tensors } from './program.ts';
 import type { Segment } from './segment.ts';
 import type { Recorder } from './stats.ts';
 import { mismatch } from './tensor.ts';
+import type { Trace } from './trace.ts';
 import type { Transport } from './transport.ts';
 import type { Turns } from './turns.ts';
 
@@ -22,6 +23,8 @@ export interface Parts {
   readonly mailbox: Mailbox;
   readonly recorder: Recorder;
   readonly turns: Turns;
+  /** null: nothing is recorded. */
+  readonly trace: Trace | null;
 }
 
 /**
@@ -29,7 +32,7 @@ export interface Parts {
  * when segments are loaded and when tensors arrive.
  */
 export function inference(id: number, parts: Parts): Device {
-  const { manifest, segments, transport, mailbox, recorder, turns } = parts;
+  const { manifest, segments, transport, mailbox, recorder, turns, trace } = parts;
   return {
     async segment<D extends DTypes>(index: number, inputs: readonly Tensor[]) {
       const segment = segments[index];
@@ -37,7 +40,9 @@ export function inference(id: number, parts: Parts): Device {
       const outputs = await turns.take(id, async () => {
         const begin = performance.now();
         const made = await segment.run(inputs);
-        recorder.segment(index, performance.now() - begin);
+        const end = performance.now();
+        recorder.segment(index, end - begin);
+        trace?.add('segment', id, index, begin, end);
         return made;
       });
       return outputs as unknown as Tensors<D>;
@@ -45,10 +50,21 @@ export function inference(id: number, parts: Parts): Device {
     send(to, channel, tensor) {
       checkSent(parts, to, channel, tensor);
       recorder.counters.bytesSent += byteLength(tensor);
+      const begin = performance.now();
       transport.send(to, { kind: 'tensor', inference: id, channel, tensor });
+      trace?.add('send', id, channel, begin);
     },
-    receive: <D extends keyof DataOf>(from: string, channel: number) =>
-      mailbox.receive(id, from, channel) as Promise<Tensor<D>>,
+    receive<D extends keyof DataOf>(from: string, channel: number) {
+      const begin = performance.now();
+      const tensor = mailbox.receive(id, from, channel);
+      if (trace) {
+        tensor.then(
+          () => trace.add('wait', id, channel, begin),
+          () => {},
+        );
+      }
+      return tensor as Promise<Tensor<D>>;
+    },
   };
 }
 

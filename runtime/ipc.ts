@@ -2,12 +2,14 @@
 import { ShardonnxError } from './error.ts';
 import type { NamedTensors } from './program.ts';
 import type { DeviceStats } from './stats.ts';
+import type { DeviceTrace } from './trace.ts';
 
 export type ToDevice =
   | { readonly type: 'peers'; readonly endpoints: Readonly<Record<string, string>> }
   /** Inferences are numbered 0, 1, 2 … as devices number them. */
   | { readonly type: 'infer'; readonly inference: number; readonly inputs: NamedTensors }
   | { readonly type: 'stats' }
+  | { readonly type: 'trace' }
   | { readonly type: 'stop' };
 
 export type FromDevice =
@@ -17,6 +19,7 @@ export type FromDevice =
   /** A finished inference, from the holders of inputs and outputs. */
   | ({ readonly type: 'result'; readonly inference: number; readonly outputs: NamedTensors } & Times)
   | { readonly type: 'stats'; readonly stats: DeviceStats }
+  | { readonly type: 'trace'; readonly trace: DeviceTrace | null }
   | { readonly type: 'error'; readonly error: PlainError };
 
 /** In ms since the epoch. */
@@ -55,12 +58,13 @@ export const errorOf = (device: string, { code, message, at, hint }: PlainError)
 export const plainTensors = (tensors: NamedTensors): NamedTensors =>
   Object.fromEntries(Object.entries(tensors).map(([name, { type, dims, data }]) => [name, { type, dims, data }]));
 
-const TO_DEVICE: readonly string[] = ['peers', 'infer', 'stats', 'stop'] satisfies ToDevice['type'][];
+const TO_DEVICE: readonly string[] = ['peers', 'infer', 'stats', 'trace', 'stop'] satisfies ToDevice['type'][];
 const FROM_DEVICE: readonly string[] = [
   'listening',
   'ready',
   'result',
   'stats',
+  'trace',
   'error',
 ] satisfies FromDevice['type'][];
 

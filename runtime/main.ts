@@ -1,4 +1,6 @@
 /** What a bundle's main.js calls: one device from the command line. */
+import { writeFile } from 'node:fs/promises';
+import { chromeTrace } from './chrome-trace.ts';
 import type { OpenDevice } from './device.ts';
 import { driven } from './driven.ts';
 import { ShardonnxError } from './error.ts';
@@ -43,6 +45,7 @@ async function run({ directory, program }: MainOptions, flags: Flags): Promise<v
     program,
     timeouts,
     inFlight,
+    trace: flags.trace !== undefined,
     ...(flags.threads !== undefined && { threads: flags.threads }),
   };
   if (flags.ipc) return driven(common, flags.listen ?? 'tcp://127.0.0.1:*');
@@ -95,6 +98,8 @@ async function work(device: OpenDevice, inputs: NamedTensors | null, flags: Flag
     }
   }
   await device.stopped;
+  const trace = device.trace();
+  if (trace && flags.trace !== undefined) await writeFile(flags.trace, JSON.stringify(chromeTrace([trace], 0)));
   const { latencyMs, ...stats } = device.stats();
   const summary = { median: quantile(latencyMs, 0.5), p95: quantile(latencyMs, 0.95) };
   const count = Math.max(inferences, latencyMs.length);

@@ -102,10 +102,12 @@ export class Member {
   }
 }
 
-function start({ directory, timeouts, threads, inFlight }: TeamSetup, manifest: DeviceManifest): ChildProcess {
+function start({ directory, timeouts, threads, inFlight, trace }: TeamSetup, manifest: DeviceManifest): ChildProcess {
   const flags = {
     threads: threads(manifest),
     'in-flight': inFlight,
+    // Whatever the file: this parent asks for it.
+    ...(trace && { trace: 'ipc' }),
     timeout: timeouts.inference,
     'connect-timeout': timeouts.connect,
   };

@@ -6,6 +6,7 @@ import { Mailbox } from './mailbox.ts';
 import { readDeviceManifest } from './read-manifest.ts';
 import { loadSegments } from './segment.ts';
 import { Recorder } from './stats.ts';
+import { Trace } from './trace.ts';
 import { DEFAULT_TIMEOUTS, type Timeouts, type TransportFactory } from './transport.ts';
 import { Turns } from './turns.ts';
 import { verifyFiles } from './verify-files.ts';
@@ -43,6 +44,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
     channels,
     recorder,
     mailbox,
+    trace: options.trace ? new Trace(manifest) : null,
     turns: new Turns(() => mailbox.size <= 1),
     transport: options.transport({ manifest, timeouts, dropped: recorder.dropped }),
   });

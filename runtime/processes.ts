@@ -6,6 +6,7 @@ import { Member } from './member.ts';
 import type { NamedTensors } from './program.ts';
 import type { DeviceStats } from './stats.ts';
 import { Failures, type Outcome, type Team, type TeamSetup } from './team.ts';
+import type { DeviceTrace } from './trace.ts';
 
 /** Seconds to start a process, to check its files and to load its segments, in which large weights are read twice. */
 const LOAD_SECONDS = 300;
@@ -86,6 +87,15 @@ class Processes implements Team {
       member.tell({ type: 'stats' });
       return (await answer).stats;
     });
+  }
+
+  async trace(): Promise<DeviceTrace[]> {
+    const traces = await this.each(async (member) => {
+      const answer = member.next('trace', SLACK_SECONDS);
+      member.tell({ type: 'trace' });
+      return (await answer).trace;
+    });
+    return traces.filter((trace) => trace !== null);
   }
 
   close(): Promise<void> {

@@ -6,6 +6,7 @@ import { errorOf, plainError } from './ipc.ts';
 import type { DeviceManifest } from './manifest.ts';
 import type { NamedTensors } from './program.ts';
 import type { DeviceStats } from './stats.ts';
+import type { DeviceTrace } from './trace.ts';
 import type { Timeouts } from './transport.ts';
 
 export interface TeamSetup {
@@ -17,6 +18,7 @@ export interface TeamSetup {
   readonly timeouts: Timeouts;
   /** The most inferences at once. */
   readonly inFlight: number;
+  readonly trace: boolean;
 }
 
 export interface Outcome {
@@ -29,6 +31,8 @@ export interface Team {
   /** At most as many at once as the setup says; they resolve in order. After a rejection nothing of the team is left. */
   infer(inputs: NamedTensors): Promise<Outcome>;
   stats(): Promise<DeviceStats[]>;
+  /** Empty unless the setup asks for traces. */
+  trace(): Promise<DeviceTrace[]>;
   close(): Promise<void>;
 }
 

@@ -2,11 +2,15 @@
 
 import type { Dropped } from './dropped.ts';
 import type { ShardonnxError } from './error.ts';
-import type { AbortFrame, TensorFrame } from './frame.ts';
+import type { AbortFrame, ClockFrame, TensorFrame } from './frame.ts';
 import type { DeviceManifest } from './manifest.ts';
 
 /** What a device gets from its peers once they have shaken hands. */
-export type PeerFrame = TensorFrame | AbortFrame | { readonly kind: 'start' | 'done'; readonly inference: number };
+export type PeerFrame =
+  | TensorFrame
+  | AbortFrame
+  | ClockFrame
+  | { readonly kind: 'start' | 'done'; readonly inference: number };
 
 export interface TransportListener {
   frame(from: string, frame: PeerFrame): void;

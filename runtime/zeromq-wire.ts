@@ -78,6 +78,7 @@ export class Wire {
       case 'start':
       case 'done':
       case 'abort':
+      case 'clock':
         this.listener.frame(peer, frame);
         break;
       case 'bye':

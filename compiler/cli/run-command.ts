@@ -1,6 +1,8 @@
 /** `shardonnx run`: a whole build on this machine, one process a device. */
+
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { type NamedTensors, openBundle, stream, writeOutputs } from '../../runtime/index.ts';
+import { beginOf, chromeTrace, type NamedTensors, openBundle, stream, writeOutputs } from '../../runtime/index.ts';
 import { formatBytes } from '../cluster/units.ts';
 import { comparisonData } from '../compare.ts';
 import { inputOption, positive, positiveInteger, transportOption } from './flags.ts';
@@ -8,11 +10,13 @@ import { readInputs } from './inputs.ts';
 import { type OutputOptions, printResult, progress } from './output.ts';
 import { compareWithReference, formatComparison } from './reference.ts';
 import { table } from './table.ts';
+import { formatReport, readTimeline, reportOf } from './trace-report.ts';
 
 interface Options extends OutputOptions {
   readonly input: readonly string[];
   readonly repeat: number;
   readonly inFlight: number;
+  readonly trace?: string;
   readonly transport: 'memory' | 'tcp';
   readonly verify?: string;
   readonly output?: string;
@@ -23,7 +27,8 @@ interface Options extends OutputOptions {
 /** Runs the bundle `repeat` times on the same inputs. */
 async function measure(build: string, options: Options) {
   const { transport, threads, timeout, inFlight, repeat } = options;
-  const bundle = await openBundle(build, { transport, timeout, inFlight, ...(threads ? { threads } : {}) });
+  const trace = options.trace !== undefined;
+  const bundle = await openBundle(build, { transport, timeout, inFlight, trace, ...(threads ? { threads } : {}) });
   const bar = progress();
   try {
     const inputs = await readInputs(bundle.inputs, options.input);
@@ -36,7 +41,7 @@ async function measure(build: string, options: Options) {
       bar.update('inferences', times.length, repeat);
     }
     const throughput = (1e3 * repeat) / (performance.now() - began);
-    return { inputs, outputs, times, throughput, stats: await bundle.stats() };
+    return { inputs, outputs, times, throughput, stats: await bundle.stats(), traces: await bundle.trace() };
   } finally {
     bar.stop();
     await bundle.close();
@@ -44,7 +49,12 @@ async function measure(build: string, options: Options) {
 }
 
 async function run(build: string, options: Options): Promise<void> {
-  const { inputs, outputs, times, throughput, stats } = await measure(build, options);
+  const predicted = options.trace === undefined ? undefined : await readTimeline(build);
+  const { inputs, outputs, times, throughput, stats, traces } = await measure(build, options);
+  if (options.trace !== undefined) {
+    await writeFile(options.trace, JSON.stringify(chromeTrace(traces, beginOf(traces))));
+  }
+  const traced = predicted && reportOf(traces, predicted);
   if (options.output) await writeOutputs(options.output, outputs);
   const verified = options.verify ? await compareWithReference(options.verify, inputs, outputs) : [];
   const ok = verified.every((output) => output.ok);
@@ -62,6 +72,7 @@ async function run(build: string, options: Options): Promise<void> {
     table(['device', 'sent', 'received', 'peak memory'], rows),
     `${options.repeat} inference${options.repeat === 1 ? '' : 's'}: median ${latencyMs.median.toFixed(1)} ms, 95 % within ${latencyMs.p95.toFixed(1)} ms`,
     ...(options.inFlight > 1 ? [`${throughput.toFixed(1)} inferences/s with ${options.inFlight} in flight`] : []),
+    ...(traced ? [formatReport(traced)] : []),
     ...Object.entries(outputs).map(([name, { type, dims }]) => `output ${name}: ${type}[${dims}]`),
     ...verified.map(formatComparison),
   ].join('\n');
@@ -71,6 +82,7 @@ async function run(build: string, options: Options): Promise<void> {
     devices: stats,
     latencyMs,
     throughput,
+    ...(traced ? { trace: traced } : {}),
     outputs: described,
     ...(options.verify ? { verified: verified.map(comparisonData) } : {}),
   };
@@ -86,6 +98,10 @@ export const addRun = (program: Command): void => {
     .option('-n, --repeat <count>', 'inferences', positiveInteger('--repeat'), 1)
     .option('--in-flight <count>', 'inferences at once', positiveInteger('--in-flight'), 1)
     .addOption(transportOption('tcp'))
+    .option(
+      '--trace <file>',
+      'write what devices did and when, for ui.perfetto.dev, and print it beside the prediction',
+    )
     .option('--verify <model>', 'compare the outputs with onnxruntime on this ONNX file')
     .option('-o, --output <folder>', 'write the outputs there as .npy')
     .option('--threads <count>', "onnxruntime's threads of each device", positiveInteger('--threads'))

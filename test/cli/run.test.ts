@@ -83,6 +83,29 @@ test('run: several in flight, with the throughput', async () => {
   assert.match(text.stdout, /^7 inferences: median .*\n[\d.]+ inferences\/s with 3 in flight$/m);
 });
 
+test('run: a trace, and what was measured beside what was predicted', async () => {
+  const file = work.path('trace.json');
+  const args = ['--repeat', '5', '--in-flight', '2', '--trace', file];
+  const { trace, devices } = json(await shardonnx('run', build, ...memory, ...args, '--json'));
+  assert.is(trace.left, 0);
+  for (const device of ['a', 'b']) {
+    const steps = trace.steps.filter((step: { device: string }) => step.device === device);
+    assert.is(steps.length, devices[device].segments.length);
+    for (const { runs, predictedMs, measuredMs } of steps) assert.ok(runs === 5 && predictedMs > 0 && measuredMs > 0);
+    assert.ok(trace.utilisation[device] > 0 && trace.utilisation[device] <= 1);
+  }
+  const channels = JSON.parse(readFileSync(`${build}/timeline.json`, 'utf8')).channels;
+  assert.is(trace.transfers.length, channels.length);
+  for (const { runs, hidden, measuredMs } of trace.transfers) {
+    assert.ok(runs === 5 && measuredMs >= 0 && hidden >= 0 && hidden <= 1);
+  }
+  const { traceEvents } = JSON.parse(readFileSync(file, 'utf8'));
+  assert.ok(traceEvents.some(({ name }: { name: string }) => name === 'segment 0'));
+  const text = await shardonnx('run', build, ...memory, ...args);
+  assert.match(text.stdout, /^step +predicted +measured +to be hidden +hidden\n/m);
+  assert.match(text.stdout, /^communication hidden: \d+ %, predicted \d+ %\ncomputing: a \d+ %, b \d+ % of the time$/m);
+});
+
 test('run: .npy and .pb are read, outputs are written as .npy', async () => {
   const expected = (await reference(model, { x })).y!;
   const files = { 'x.npy': encodeNpy(x), 'x.pb': encodeTensor(x) };

@@ -26,26 +26,17 @@ test('two devices, files in and files out', async () => {
   const { server, peer } = await serverOf(build);
   const [input, output] = [join(build, 'x.npy'), join(build, 'out')];
   await writeNpy(input, given(1, 2, 3, 4).x);
-  const robot = start(
-    build,
-    'robot',
-    ...peer,
-    '--input',
-    `x=${input}`,
-    '--output',
-    output,
-    '--repeat',
-    '3',
-    '--in-flight',
-    '2',
-    '--json',
-  );
+  const trace = join(build, 'trace.json');
+  const flags = ['--input', `x=${input}`, '--output', output, '--repeat', '3', '--in-flight', '2', '--trace', trace];
+  const robot = start(build, 'robot', ...peer, ...flags, '--json');
   const ended = await robot.ended;
   assert.is(ended.status, 0, ended.stderr);
   const { ok, inferences, latencyMs, device, bytesSent } = JSON.parse(ended.stdout);
   assert.equal({ ok, inferences, device, bytesSent }, { ok: true, inferences: 3, device: 'robot', bytesSent: 3 * 16 });
   assert.ok(latencyMs.median > 0 && latencyMs.p95 >= latencyMs.median);
   assert.equal([...(await readNpy(join(output, 'y.npy'))).data], expected(1, 2, 3, 4));
+  const { traceEvents } = JSON.parse(await readFile(trace, 'utf8'));
+  assert.is(traceEvents.filter(({ cat, ph }: { cat: string; ph: string }) => cat === 'send' && ph === 'X').length, 3);
   const served = await server.ended;
   assert.is(served.status, 0, served.stderr);
   assert.match(served.stdout, /ready with robot, server/);
