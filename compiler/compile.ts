@@ -4,16 +4,19 @@ import { join } from 'node:path';
 import { type WrittenDevice, writeBundle } from '../codegen/write-bundle.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { withProfiles } from './cluster/with-profiles.ts';
+import { type Accuracy, checkEncodings, chooseEncodings, type Encoded, planWithin } from './encode.ts';
 import type { Program } from './ir/program.ts';
 import { formatProgram } from './ir/text.ts';
 import { type Lowered, lower, prepare } from './lower.ts';
 import { type ImportOptions, importModel } from './onnx/import.ts';
 import type { UserPass } from './pass.ts';
 import { costNotices } from './planning/costs/notices.ts';
+import type { BytesPerFloat } from './planning/encodings.ts';
 import { formatPlan, type Plan } from './planning/plan.ts';
 import type { Request } from './planning/request.ts';
 import type { Schedule } from './planning/schedule.ts';
 import { planBy } from './policies.ts';
+import type { Subject } from './rehearsal.ts';
 
 export interface CompileOptions extends ImportOptions {
   /** Path of an ONNX model. */
@@ -24,6 +27,8 @@ export interface CompileOptions extends ImportOptions {
   readonly policy?: string | undefined;
   /** What the policy's plan is to be good at; default: latency. */
   readonly request?: Request | undefined;
+  /** Lets what crosses be encoded, measured; left out: exact, but what the plan encodes is as the plan says. */
+  readonly accuracy?: Accuracy | undefined;
   readonly passes?: readonly UserPass[] | undefined;
   /** Folder that receives every stage as text. */
   readonly dump?: string | undefined;
@@ -37,6 +42,8 @@ export interface Compiled {
   readonly schedule: Schedule;
   readonly plan: Plan;
   readonly devices: readonly WrittenDevice[];
+  /** What encodings come to; where an accuracy was given. */
+  readonly encoded?: Encoded | undefined;
 }
 
 /** @throws CompileError for whatever the user can mend; then nothing is written */
@@ -51,9 +58,11 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const dumps: Program[] = [];
   const stages = { cluster, passes: options.passes, observe: (program: Program) => void (dump && dumps.push(program)) };
   let lowered: Lowered | undefined;
+  let encoded: Encoded | undefined;
   try {
     const prepared = prepare(imported, stages);
-    const plan = options.plan ?? (await planBy(prepared, cluster, options.policy ?? 'spatial', options.request));
+    encoded = await encode({ ...options, program: prepared, cluster }, options);
+    const plan = encoded?.plan ?? (await planned(prepared, cluster, options));
     lowered = lower(prepared, { ...stages, plan });
   } finally {
     // Also when a pass failed: the stages before it show why.
@@ -61,7 +70,25 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   }
   const { schedule, plan } = lowered;
   const devices = await writeBundle(output, { schedule, plan, cluster, progress });
-  return { schedule, plan, devices };
+  return { schedule, plan, devices, encoded };
+}
+
+/** The plan that is given, or the policy's. */
+const planned = async (
+  program: Program<'imported'>,
+  cluster: Cluster,
+  { plan, policy = 'spatial', request }: CompileOptions,
+): Promise<Plan> => plan ?? planBy(program, cluster, policy, request);
+
+/** Measures the encodings that a plan has, else chooses them; undefined: nothing is asked. */
+async function encode(subject: Subject, options: CompileOptions): Promise<Encoded | undefined> {
+  const { plan, accuracy, request } = options;
+  if (plan?.encodings && accuracy) return checkEncodings(subject, plan, accuracy);
+  if (!accuracy?.maxRelativeError) return undefined;
+  if (plan) return chooseEncodings(subject, plan, accuracy);
+  const planner = (bytesPerFloat: BytesPerFloat) =>
+    planned(subject.program, subject.cluster, { ...options, request: { ...request, bytesPerFloat } });
+  return planWithin(subject, planner, accuracy);
 }
 
 /** `0-imported.ir`, `1-split.ir`, … and the plan. */

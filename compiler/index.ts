@@ -5,6 +5,7 @@ export { openBundle } from '../runtime/index.ts';
 export { type Cluster, loadCluster, parseCluster } from './cluster/cluster.ts';
 export { type Comparison, compare, halfTolerance, type Tolerance, tolerance } from './compare.ts';
 export { type Compiled, type CompileOptions, compile } from './compile.ts';
+export type { Accuracy, Encoded } from './encode.ts';
 export { CompileError } from './error.ts';
 export { parseProgram } from './ir/parse.ts';
 export * from './ir/program.ts';

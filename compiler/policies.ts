@@ -2,7 +2,8 @@
 import type { Cluster } from './cluster/cluster.ts';
 import { CompileError } from './error.ts';
 import type { Program } from './ir/program.ts';
-import { lower } from './lower.ts';
+import { type Lowered, lower } from './lower.ts';
+import { crossings } from './planning/encodings.ts';
 import type { Plan } from './planning/plan.ts';
 import { makePlan, policies } from './planning/policies/index.ts';
 import type { Request } from './planning/request.ts';
@@ -31,6 +32,14 @@ export type Judged = Planned | Refused;
 
 export const isPlanned = (judged: Judged): judged is Planned => 'schedule' in judged;
 
+/** Where floats take two bytes on a link, all that crosses is float16. */
+function lowered(program: Program<'imported'>, cluster: Cluster, plan: Plan, { bytesPerFloat }: Request): Lowered {
+  const exact = lower(program, { cluster, plan });
+  if (bytesPerFloat !== 2) return exact;
+  const encodings = crossings(exact.schedule).map(({ tensor }) => [tensor, 'float16'] as const);
+  return lower(program, { cluster, plan: { ...plan, maxRelativeError: 1, encodings: Object.fromEntries(encodings) } });
+}
+
 /** A policy's plan, lowered and simulated, or what the user could mend. */
 export async function judge(
   program: Program<'imported'>,
@@ -39,7 +48,8 @@ export async function judge(
   request: Request = {},
 ): Promise<Judged> {
   try {
-    return { policy, ...lower(program, { cluster, plan: await makePlan(program, cluster, policy, request) }) };
+    const plan = await makePlan(program, cluster, policy, request);
+    return { policy, plan, schedule: lowered(program, cluster, plan, request).schedule };
   } catch (error) {
     if (error instanceof CompileError) return { policy, error };
     throw error;

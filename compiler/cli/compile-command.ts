@@ -1,19 +1,18 @@
 /** `shardonnx compile`. */
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { loadCluster } from '../cluster/cluster.ts';
 import { formatBytes } from '../cluster/units.ts';
 import { compile } from '../compile.ts';
-import { CompileError } from '../error.ts';
-import { parsePlan } from '../planning/plan.ts';
 import { policies, policyUsage } from '../planning/policies/index.ts';
+import { type AccuracyFlags, accuracyOf, encodedData, formatEncoded, withAccuracy } from './accuracy.ts';
 import { dimensions, dimOption, repeatable } from './flags.ts';
 import { loadPass } from './load-pass.ts';
 import { notice, type OutputOptions, printResult, progress } from './output.ts';
+import { readPlan } from './plan-file.ts';
 import { interruptible, type RequestFlags, withRequest } from './request.ts';
 import { table } from './table.ts';
 
-interface Options extends OutputOptions, RequestFlags {
+interface Options extends OutputOptions, RequestFlags, AccuracyFlags {
   readonly cluster: string;
   readonly plan?: string;
   readonly policy?: string;
@@ -23,25 +22,17 @@ interface Options extends OutputOptions, RequestFlags {
   readonly output: string;
 }
 
-async function readPlan(file: string) {
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new CompileError('plan', `cannot read ${file}: ${cause.message}`, {
-      cause,
-      hint: 'give a plan file with --plan',
-    });
-  });
-  return parsePlan(text, file);
-}
-
 async function run(model: string, options: Options): Promise<void> {
   const bar = progress();
   try {
     const cluster = await loadCluster(options.cluster);
+    const accuracy = accuracyOf(options, bar.update);
     const common = {
       model,
       cluster,
       plan: options.plan ? await readPlan(options.plan) : undefined,
       policy: options.policy,
+      accuracy,
       passes: await Promise.all(options.pass.map(loadPass)),
       dump: options.dump,
       output: options.output,
@@ -49,7 +40,8 @@ async function run(model: string, options: Options): Promise<void> {
       notice,
       progress: bar.update,
     };
-    const { schedule, plan, devices } = await interruptible(options, (request) => compile({ ...common, request }));
+    const compiled = await interruptible(options, (request) => compile({ ...common, request }));
+    const { schedule, plan, devices, encoded } = compiled;
     bar.stop();
     const bytes = schedule.channels.reduce((sum, channel) => sum + channel.bytes, 0);
     const rows = devices.map(({ device, operators, segments, weightBytes }, i) => {
@@ -60,6 +52,7 @@ async function run(model: string, options: Options): Promise<void> {
     const text = [
       table(['device', 'operators', 'segments', 'weights', 'peak (predicted)'], rows),
       `${plan.policy}: ${transfers}; predicted ${(schedule.makespan * 1000).toFixed(1)} ms`,
+      ...(encoded && accuracy ? formatEncoded(encoded, accuracy) : []),
       `wrote ${options.output}; try: shardonnx run ${options.output} --verify ${model}`,
     ].join('\n');
     const data = {
@@ -69,6 +62,7 @@ async function run(model: string, options: Options): Promise<void> {
       transfers: schedule.channels.length,
       bytes,
       predictedMs: schedule.makespan * 1000,
+      ...(encoded && accuracy && { encoded: encodedData(encoded, accuracy) }),
       devices: Object.fromEntries(
         devices.map(({ device, ...rest }, i) => [device, { ...rest, peakBytes: schedule.devices[i]!.peakBytes }]),
       ),
@@ -91,7 +85,7 @@ export const addCompile = (program: Command): void => {
       '--policy <policy>',
       `make the plan: ${policies.map(policyUsage).join(', ')}, auto: the best of them (default: spatial)`,
     );
-  withRequest(command)
+  withAccuracy(withRequest(command))
     .addOption(repeatable('--pass <file>', 'run a pass of yours after the stage it names'))
     .option('--dump <folder>', 'write the program of every stage there')
     .addOption(dimOption())

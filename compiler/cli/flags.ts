@@ -35,6 +35,16 @@ export const positive =
     return value;
   };
 
+/** A share below one, 0 included, for commander. @throws flag */
+export const share =
+  (flag: string) =>
+  (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!(value >= 0 && value < 1))
+      throw flagError(`${flag} ${text}`, 'a number from 0 to below 1 is needed, e.g. 1e-3');
+    return value;
+  };
+
 /** A positive integer, for commander. @throws flag */
 export const positiveInteger =
   (flag: string) =>

@@ -5,17 +5,22 @@ import { type Flip, flipsOf } from '../bandwidths.ts';
 import { type Cluster, loadCluster } from '../cluster/cluster.ts';
 import { formatBandwidth, formatBytes } from '../cluster/units.ts';
 import { withProfiles } from '../cluster/with-profiles.ts';
+import { type Accuracy, type EncodedPlan, planWithin } from '../encode.ts';
 import { CompileError } from '../error.ts';
 import type { Program } from '../ir/program.ts';
+import { lower } from '../lower.ts';
 import { importModel } from '../onnx/import.ts';
 import { costNotices } from '../planning/costs/notices.ts';
+import type { BytesPerFloat } from '../planning/encodings.ts';
 import type { Platforms } from '../planning/pareto/cut-space.ts';
 import { objectiveNames } from '../planning/pareto/pareto.ts';
 import { formatPlan } from '../planning/plan.ts';
 import { lowerBound } from '../planning/policies/hybrid.ts';
 import { policies, policyUsage } from '../planning/policies/index.ts';
 import { type Summary, summarise } from '../planning/summary.ts';
-import { AUTO, best, comparable, isPlanned, type Judged, judge } from '../policies.ts';
+import { AUTO, best, comparable, isPlanned, type Judged, judge, type Planned } from '../policies.ts';
+import type { Subject } from '../rehearsal.ts';
+import { type AccuracyFlags, accuracyOf, encodedData, formatEncoded, withAccuracy } from './accuracy.ts';
 import { bandwidthRange, planRange } from './bandwidth-range.ts';
 import { dimensions, dimOption, positiveInteger } from './flags.ts';
 import { notice, type OutputOptions, type Progress, printResult, progress } from './output.ts';
@@ -23,7 +28,7 @@ import { type ParetoFlags, paretoOf } from './pareto.ts';
 import { interruptible, type RequestFlags, withRequest } from './request.ts';
 import { table } from './table.ts';
 
-interface Options extends OutputOptions, RequestFlags {
+interface Options extends OutputOptions, RequestFlags, AccuracyFlags {
   readonly cluster: string;
   readonly policy: string;
   readonly dim: readonly string[];
@@ -102,17 +107,50 @@ interface Question {
   readonly bar: Progress;
 }
 
+interface Answer {
+  readonly judged: readonly Judged[];
+  /** One of them. */
+  readonly chosen: Planned;
+  readonly encoded?: EncodedPlan;
+}
+
+/** The best plan within the budget, in its place among the others. */
+async function chooseWithin(
+  subject: Subject,
+  judgeAll: (bytesPerFloat: BytesPerFloat) => Promise<Judged[]>,
+  accuracy: Accuracy,
+): Promise<Answer> {
+  const { program, cluster, request } = subject;
+  const tables = new Map<BytesPerFloat, Judged[]>();
+  const planner = async (bytesPerFloat: BytesPerFloat) => {
+    const judged = await judgeAll(bytesPerFloat);
+    tables.set(bytesPerFloat, judged);
+    return best(cluster, judged, request).plan;
+  };
+  const encoded = await planWithin(subject, planner, accuracy);
+  const others = tables.get(encoded.bytesPerFloat)!;
+  const { policy } = best(cluster, others, request);
+  const chosen: Planned = { policy, ...lower(program, { cluster, plan: encoded.plan }) };
+  return { encoded, chosen, judged: others.map((one) => (one.policy === policy ? chosen : one)) };
+}
+
 /** All policies side by side, and the best of them. */
 async function compareAll({ model, program, cluster, names, options, bar }: Question): Promise<void> {
-  const { judged, chosen } = await interruptible(options, async (request) => {
-    const judged: Judged[] = [];
-    for (const [i, name] of names.entries()) {
-      bar.update(`planning: ${name}`, i + 1, names.length + 1);
-      judged.push(await judge(program, cluster, name, request));
-    }
+  const accuracy = accuracyOf(options, bar.update);
+  const { judged, chosen, encoded } = await interruptible(options, async (request): Promise<Answer> => {
+    const judgeAll = async (bytesPerFloat?: BytesPerFloat) => {
+      const judged: Judged[] = [];
+      for (const [i, name] of names.entries()) {
+        bar.update(`planning: ${name}`, i + 1, names.length + 1);
+        judged.push(await judge(program, cluster, name, { ...request, bytesPerFloat }));
+      }
+      return judged;
+    };
+    if (accuracy?.maxRelativeError) return chooseWithin({ model, program, cluster, request }, judgeAll, accuracy);
+    const judged = await judgeAll();
     return { judged, chosen: best(cluster, judged, request) };
   });
-  const bound = await lowerBound(program, cluster);
+  const bound = await lowerBound(program, cluster, { bytesPerFloat: encoded?.bytesPerFloat });
   const flips = flipsOf(program, cluster, judged, chosen, options);
   const { output } = options;
   if (output !== undefined) await writeFile(output, formatPlan(chosen.plan));
@@ -123,20 +161,27 @@ async function compareAll({ model, program, cluster, names, options, bar }: Ques
       HEAD,
       judged.map((one) => row(cluster, one, chosen.policy, options.deadline)),
     ),
+    ...(encoded?.bytesPerFloat === 2 ? ['all but the chosen one as if every float32 crossed as float16'] : []),
     `chosen: ${chosen.policy}${options.objective === 'latency' ? '' : `, the best in ${options.objective}`}`,
     ...explanation(summarise(cluster, chosen.schedule), bound),
     ...(judged.length > 1 ? [`what would change the choice: ${flipping.join('; ') || 'no other bandwidth'}`] : []),
+    ...(encoded && accuracy ? formatEncoded(encoded, accuracy) : []),
     ...(output === undefined
       ? []
       : [`wrote ${output}; try: shardonnx compile ${model} -c ${options.cluster} --plan ${output} -o build`]),
   ].join('\n');
   const policies = judged.map((one) => asData(cluster, one, bound));
-  printResult(options, { ok: true, policies, chosen: chosen.policy, flips }, text);
+  const measured = encoded && accuracy && { encoded: encodedData(encoded, accuracy) };
+  printResult(options, { ok: true, policies, chosen: chosen.policy, flips, ...measured }, text);
 }
 
 async function run(model: string, options: Options): Promise<void> {
   if (options.pareto !== undefined && options.bandwidth) {
     throw new CompileError('flag', '--pareto and --bandwidth are two questions', { hint: 'ask one at a time' });
+  }
+  if (options.maxRelativeError !== undefined && (options.pareto !== undefined || options.bandwidth)) {
+    const hint = 'leave one out: errors are measured for one plan';
+    throw new CompileError('flag', '--max-relative-error with --pareto or --bandwidth', { hint });
   }
   const bar = progress();
   try {
@@ -171,7 +216,7 @@ export const addPlan = (program: Command): void => {
     .argument('<model>', 'ONNX file')
     .requiredOption('-c, --cluster <file>', 'cluster file (YAML or JSON)')
     .option('--policy <policy>', `one of ${usage}; several with ; between them`, AUTO);
-  withRequest(command)
+  withAccuracy(withRequest(command))
     .option(
       '--bandwidth <range>',
       'a plan for each part of a range of bandwidths, e.g. 1..240Mbit/s or 1..240Mbit/s/24',

@@ -10,6 +10,7 @@ import { readInputs } from './inputs.ts';
 import { type OutputOptions, printResult, progress } from './output.ts';
 import { compareWithReference, formatComparison } from './reference.ts';
 import { table } from './table.ts';
+import { allowedOf } from './tolerance.ts';
 import { formatReport, readTimeline, reportOf } from './trace-report.ts';
 
 interface Options extends OutputOptions {
@@ -56,7 +57,9 @@ async function run(build: string, options: Options): Promise<void> {
   }
   const traced = predicted && reportOf(traces, predicted);
   if (options.output) await writeOutputs(options.output, outputs);
-  const verified = options.verify ? await compareWithReference(options.verify, inputs, outputs) : [];
+  const { verify } = options;
+  const allowed = verify ? await allowedOf(build, verify) : undefined;
+  const verified = verify ? await compareWithReference(verify, inputs, outputs, allowed?.tolerance) : [];
   const ok = verified.every((output) => output.ok);
   if (!ok) process.exitCode = 1;
   const sorted = times.toSorted((a, b) => a - b);
@@ -75,6 +78,7 @@ async function run(build: string, options: Options): Promise<void> {
     ...(traced ? [formatReport(traced)] : []),
     ...Object.entries(outputs).map(([name, { type, dims }]) => `output ${name}: ${type}[${dims}]`),
     ...verified.map(formatComparison),
+    ...(allowed?.why ? [allowed.why] : []),
   ].join('\n');
   const described = Object.entries(outputs).map(([name, { type, dims }]) => ({ name, dtype: type, shape: dims }));
   const data = {

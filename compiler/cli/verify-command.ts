@@ -6,7 +6,7 @@ import { inputOption, positive, transportOption } from './flags.ts';
 import { readInputs } from './inputs.ts';
 import { type OutputOptions, printResult } from './output.ts';
 import { compareWithReference, formatComparison } from './reference.ts';
-import { formatTolerance, toleranceOf } from './tolerance.ts';
+import { allowedOf, formatTolerance } from './tolerance.ts';
 
 interface Options extends OutputOptions, Partial<Tolerance> {
   readonly input: readonly string[];
@@ -29,10 +29,10 @@ export async function runOnce(build: string, transport: 'memory' | 'tcp', given:
 export async function verifyBuild(
   build: string,
   model: string,
-  { transport, input, ...allowed }: Pick<Options, 'input' | 'transport'> & Partial<Tolerance>,
+  { transport, input, ...given }: Pick<Options, 'input' | 'transport'> & Partial<Tolerance>,
 ): Promise<Comparison[]> {
   const { inputs, outputs } = await runOnce(build, transport, input);
-  return compareWithReference(model, inputs, outputs, allowed);
+  return compareWithReference(model, inputs, outputs, (await allowedOf(build, model, given)).tolerance);
 }
 
 async function run(build: string, model: string, options: Options): Promise<void> {
@@ -41,9 +41,9 @@ async function run(build: string, model: string, options: Options): Promise<void
   const outputs = await verifyBuild(build, model, { transport, input, ...given });
   const ok = outputs.every((output) => output.ok);
   if (!ok) process.exitCode = 1;
-  const allowed = { ...toleranceOf(model), ...given };
+  const allowed = await allowedOf(build, model, given);
   const text = [...outputs.map(formatComparison), formatTolerance(allowed)].join('\n');
-  printResult(options, { ok, outputs: outputs.map(comparisonData), tolerance: allowed }, text);
+  printResult(options, { ok, outputs: outputs.map(comparisonData), ...allowed }, text);
 }
 
 const or = (key: 'rtol' | 'atol'): string => `${tolerance[key]}, of float16 models ${halfTolerance[key]}`;

@@ -8,6 +8,7 @@ import { type Compute, type Program, reads, tensorOf, wholeValue, writes } from 
 import { type Costs, costsOf } from './costs/costs.ts';
 import { valueBytes } from './costs/roofline.ts';
 import { cutsOf, sourcesOf } from './cuts.ts';
+import { type BytesPerFloat, bytesOnLink } from './encodings.ts';
 
 export interface CostedDevice {
   readonly name: string;
@@ -100,10 +101,17 @@ function weightsOf(program: Program, operators: readonly Compute[]): number[] {
   );
 }
 
+export interface CostGraphOptions {
+  /** Those of the cluster's devices, if not given. */
+  readonly costs?: Costs;
+  /** 4, if not given. */
+  readonly bytesPerFloat?: BytesPerFloat | undefined;
+}
+
 export function costGraphOf(
   program: Program<'imported'>,
   cluster: Cluster,
-  costs: Costs = costsOf(program, cluster),
+  { costs = costsOf(program, cluster), bytesPerFloat = 4 }: CostGraphOptions = {},
 ): CostGraph {
   const cuts = cutsOf(program);
   const operators = [...cuts.operators.values()].filter(({ origin }) => !cuts.onDemand.has(origin));
@@ -131,11 +139,12 @@ export function costGraphOf(
       };
     }),
     tensors: [...makers].map(([name, maker]) => {
-      const bytes = valueBytes(program, wholeValue(tensorOf(program, name)));
+      const tensor = tensorOf(program, name);
+      const held = valueBytes(program, wholeValue(tensor));
       return {
         name,
-        bytes,
-        heldBytes: cluster.devices.map(() => bytes),
+        bytes: bytesOnLink(tensor, held, bytesPerFloat),
+        heldBytes: cluster.devices.map(() => held),
         maker,
         readers: [...(readers.get(name) ?? [])].sort((a, b) => a - b),
         wanted: program.outputs.includes(name),

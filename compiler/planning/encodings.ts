@@ -1,7 +1,7 @@
 /** Encodings on the wire: which tensors can have one, and the ONNX operators that make it and undo it. */
 import { type DType, onnxNumber } from '../../runtime/dtype.ts';
-import type { Attributes, Literal, Program } from '../ir/program.ts';
-import type { Encoding } from './plan.ts';
+import type { Attributes, Literal, Program, Tensor } from '../ir/program.ts';
+import type { Encoding, Plan } from './plan.ts';
 import type { Schedule } from './schedule.ts';
 
 /** `float16`, `int8`: the encoding's name. */
@@ -68,6 +68,13 @@ export function obstacle(program: Program, tensor: string, encoding: EncodingNam
   return opset < first ? `the model has opset ${opset}, ${encoding} needs ${first}` : undefined;
 }
 
+/** How a planner sees what crosses: bytes of each float32 number; 2 if encodings may be made of its plan. */
+export type BytesPerFloat = 4 | 2;
+
+/** On a link. @param bytes on a device */
+export const bytesOnLink = ({ dtype }: Tensor, bytes: number, bytesPerFloat: BytesPerFloat): number =>
+  dtype === 'float32' ? (bytes * bytesPerFloat) / 4 : bytes;
+
 /** A float32 tensor that crosses. */
 export interface Crossing {
   readonly tensor: string;
@@ -87,4 +94,8 @@ export function crossings({ program, channels }: Schedule): Crossing[] {
     found.set(tensor, { tensor, bytes: known.bytes + bytes, addends: known.addends || partial !== undefined });
   }
   return [...found.values()].sort((a, b) => b.bytes - a.bytes);
+}
+
+export function withoutEncodings({ encodings: _, maxRelativeError: __, ...plan }: Plan): Plan {
+  return plan;
 }

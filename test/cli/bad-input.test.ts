@@ -55,10 +55,14 @@ const models: Readonly<Record<string, readonly [string, string, RegExp, ...strin
 };
 
 const file = (name: string, text: string) => work.write(name, text);
-const plan = (name: string, operators: object) => {
+const plan = (name: string, operators: object, more: object = {}) => {
   const all = { fc1: 'a', relu1: 'a', fc2: 'a', relu2: 'a', fc3: 'a', softmax: 'a', ...operators };
-  return ['--plan', file(name, JSON.stringify({ format: 1, model: 'mlp', policy: 'by hand', operators: all }))];
+  return [
+    '--plan',
+    file(name, JSON.stringify({ format: 1, model: 'mlp', policy: 'by hand', ...more, operators: all })),
+  ];
 };
+const encoded = (name: string, encodings: object) => plan(name, { fc2: 'b' }, { maxRelativeError: 0.1, encodings });
 const cluster = (name: string, text: string) => ['--cluster', file(name, text)];
 const parts = (...regions: string[]) => regions.map((region) => ({ device: 'a', region }));
 
@@ -79,6 +83,18 @@ const arguments_: Readonly<Record<string, readonly [string, RegExp, ...string[]]
   'a plan with an unknown reduce letter': ['plan-reduce', /along q/, ...plan('letter.json', { fc1: [{ device: 'a', reduce: { q: '0:1' } }] })],
   'an unknown policy': ['policy', /no policy "best"/, '--policy', 'best'],
   'an unknown node in a policy': ['policy', /"fc9"/, '--policy', 'cut:fc9'],
+  'a negative budget': ['flag', /--max-relative-error -1\n.*from 0 to below 1/s, '--max-relative-error=-1'],
+  'a budget that is no number': ['flag', /--max-relative-error NaN/, '--max-relative-error', 'NaN'],
+  'a budget in words': ['flag', /--max-relative-error little/, '--max-relative-error', 'little'],
+  'an empty budget': ['flag', /--max-relative-error /, '--max-relative-error='],
+  'a budget of everything': ['flag', /--max-relative-error 1\n/, '--max-relative-error', '1'],
+  'inputs to measure on, and no budget': ['flag', /--input x\.npy without --max-relative-error/, '--input', 'x.npy'],
+  'inputs to measure on that are not there': ['input', /cannot read .*none\.npy/, '--max-relative-error', '0.1', '--policy', 'whole:b', '--input', work.path('none.npy')],
+  'an unknown encoding': ['plan', /encodings\.relu1: an encoding is "float16" or/, ...encoded('float8.json', { relu1: 'float8' })],
+  'an encoding of a tensor that is not there': ['plan-encoding', /there is no such tensor.*encoding of "relu9"/s, ...encoded('nowhere.json', { relu9: 'float16' })],
+  'an encoding of a weight': ['plan-encoding', /it is a weight.*encoding of "fc1\.weight"/s, ...encoded('weight.json', { 'fc1.weight': 'float16' })],
+  'encodings beyond the budget': ['encoding-error', /by .* of its largest magnitude, 0\.000001 allowed/, ...encoded('coarse.json', { relu1: { int8: [0, 9] } }), '--max-relative-error', '1e-6'],
+  'encodings, and nothing allowed': ['encoding-error', /, 0 allowed/, ...encoded('zero.json', { relu1: { int8: [0, 9] } }), '--max-relative-error', '0'],
   'a pass that is not there': ['pass', /none\.ts/, '--pass', work.path('none.ts')],
 };
 

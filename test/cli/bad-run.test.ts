@@ -151,7 +151,7 @@ test('verify: another model, no model', async () => {
     'model-refused',
     /give the model the bundle was compiled from/,
   );
-  assertRefused(await shardonnx('verify', build, work.path('none.onnx')), 'model-refused', /none\.onnx/);
+  assertRefused(await shardonnx('verify', build, work.path('none.onnx')), 'model-not-a-file', /none\.onnx/);
 });
 
 test.run();

@@ -4,7 +4,9 @@ import * as assert from 'uvu/assert';
 import type { Program } from '../../compiler/ir/program.ts';
 import { tensorOf } from '../../compiler/ir/program.ts';
 import { parseRegion } from '../../compiler/ir/region.ts';
+import { costGraphOf } from '../../compiler/planning/cost-graph.ts';
 import { cutsOf } from '../../compiler/planning/cuts.ts';
+import type { BytesPerFloat } from '../../compiler/planning/encodings.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
 import { models } from '../../fixtures/models.ts';
@@ -145,6 +147,32 @@ test('spatial: plans are legal whatever the speeds, for every model', async () =
       assert.is(working.length, cluster.devices.length, `${name} on ${cluster.devices.length}`);
     }
   }
+});
+
+test('two bytes a float are planned for as twice the bandwidth is', async () => {
+  const program = await imported('unet');
+  for (const policy of ['cut', 'pipeline', 'hybrid']) {
+    const at = async (megabits: number, bytesPerFloat: BytesPerFloat) => {
+      const cluster = clusterOf({ a: 1, b: 20 }, 'a', `${megabits} Mbit/s`);
+      return (await makePlan(program, cluster, policy, { bytesPerFloat })).operators;
+    };
+    for (const megabits of [800, 3200])
+      assert.equal(await at(megabits, 2), await at(2 * megabits, 4), `${policy} at ${megabits}`);
+    const flips = policy === 'cut' ? 3200 : 800;
+    assert.not.equal(await at(flips, 2), await at(flips, 4), `${policy} minds the bandwidth`);
+  }
+});
+
+test('bytes and integers are no smaller for it', async () => {
+  const program = await imported('integers');
+  const tensors = (bytesPerFloat: BytesPerFloat) =>
+    new Map(costGraphOf(program, two, { bytesPerFloat }).tensors.map((tensor) => [tensor.name, tensor]));
+  const [whole, half] = [tensors(4), tensors(2)];
+  for (const [name, { bytes, heldBytes }] of half) {
+    const scale = tensorOf(program, name).dtype === 'float32' ? 2 : 1;
+    assert.equal([bytes * scale, heldBytes], [whole.get(name)!.bytes, whole.get(name)!.heldBytes], name);
+  }
+  assert.is(half.get('picture')!.bytes, 12 * 16 * 3);
 });
 
 test('what is no policy', async () => {

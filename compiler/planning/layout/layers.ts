@@ -8,6 +8,7 @@ import { type Program, tensorOf, wholeValue, writes } from '../../ir/program.ts'
 import type { Costs } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
 import { cutsOf } from '../cuts.ts';
+import { type BytesPerFloat, bytesOnLink } from '../encodings.ts';
 import { wholeSpans } from '../resolve.ts';
 import { tileOf } from '../tile.ts';
 import { Axes, type AxisCut, type AxisRead, type Orientation } from './axis.ts';
@@ -82,7 +83,7 @@ export interface LayerOptions {
   /** Tiles read no halo: not exact. What published systems do; never without being asked for. */
   readonly dropHalo?: boolean;
   /** Of float32 tensors on a link. */
-  readonly bytesPerFloat?: 4 | 2;
+  readonly bytesPerFloat?: BytesPerFloat | undefined;
 }
 
 class LayerBuilder {
@@ -164,8 +165,8 @@ class LayerBuilder {
   private tensor(name: string, maker: number | null): LayerTensor {
     const tensor = tensorOf(this.program, name);
     const length = this.axes.length(name);
-    const scale = tensor.dtype === 'float32' ? (this.options.bytesPerFloat ?? 4) / 4 : 1;
-    const bytes = valueBytes(this.program, wholeValue(tensor)) * scale;
+    const held = valueBytes(this.program, wholeValue(tensor));
+    const bytes = bytesOnLink(tensor, held, this.options.bytesPerFloat ?? 4);
     return { name, maker, length, unitBytes: bytes / Math.max(1, length), wanted: this.wanted.has(name) };
   }
 }

@@ -49,10 +49,10 @@ export const cut: Policy = {
   optional: true,
   summary:
     'before the node on the first device, the rest on the next; without a node the best layer cut (least latency or energy)',
-  async plan(program, cluster, argument, { objective, deadline }) {
+  async plan(program, cluster, argument, { objective, deadline, bytesPerFloat }) {
     if (argument !== '') return cutBefore(program, cluster, argument);
     await loadSolver();
-    const graph = costGraphOf(program, cluster);
+    const graph = costGraphOf(program, cluster, { bytesPerFloat });
     const options = { objective: objective === 'energy' ? objective : 'latency', deadline } as const;
     return planOfBest('cut', cluster, graph, bestCut(graph, options), options);
   },

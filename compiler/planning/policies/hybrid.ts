@@ -59,22 +59,26 @@ export async function bestLayout(
   return Number.isFinite(search.best!.value) ? { graph, found: search.best! } : null;
 }
 
-const graphsOf = (program: Program<'imported'>, cluster: Cluster): LayerGraph[] => {
+const graphsOf = (program: Program<'imported'>, cluster: Cluster, { bytesPerFloat }: Request): LayerGraph[] => {
   const costs = costsOf(program, cluster);
-  return ORIENTATIONS.map((orientation) => layerGraphOf(program, cluster, costs, { orientation }));
+  return ORIENTATIONS.map((orientation) => layerGraphOf(program, cluster, costs, { orientation, bytesPerFloat }));
 };
 
 /** Seconds that no layout is below, whichever axis it cuts. */
-export async function lowerBound(program: Program<'imported'>, cluster: Cluster): Promise<number> {
+export async function lowerBound(
+  program: Program<'imported'>,
+  cluster: Cluster,
+  request: Request = {},
+): Promise<number> {
   await loadSolver();
-  return Math.min(...graphsOf(program, cluster).map((graph) => boundOf(graph).seconds));
+  return Math.min(...graphsOf(program, cluster, request).map((graph) => boundOf(graph).seconds));
 }
 
 export const hybrid: Policy = {
   name: 'hybrid',
   summary: 'any share of any operator on any device, in bands that overlap with transfers; searched for least latency',
   async plan(program, cluster, _, request) {
-    const best = await bestLayout(cluster, graphsOf(program, cluster), request);
+    const best = await bestLayout(cluster, graphsOf(program, cluster, request), request);
     if (best) return planOf(best.graph, best.found.layout);
     throw policyError('hybrid', 'the search met no layout within the limits', 'ask for less, or give more memory');
   },

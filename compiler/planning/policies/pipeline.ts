@@ -8,9 +8,9 @@ import type { Policy } from './policy.ts';
 export const pipeline: Policy = {
   name: 'pipeline',
   summary: 'a stage of whole operators for each device, as many inferences a second as possible',
-  async plan(program, cluster) {
+  async plan(program, cluster, _, { bytesPerFloat }) {
     await loadSolver();
-    const graph = costGraphOf(program, cluster);
+    const graph = costGraphOf(program, cluster, { bytesPerFloat });
     return planOfBest('pipeline', cluster, graph, bestPipeline(graph));
   },
 };

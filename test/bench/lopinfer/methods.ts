@@ -58,7 +58,7 @@ const placed =
   (program, cluster, costs, { power }) => {
     const index = (name: string) => cluster.devices.findIndex((device) => device.name === name);
     const bandwidth = linkBetween(cluster, ROBOT, SERVER)?.bandwidth ?? 0;
-    const graph = costGraphOf(program, cluster, costs);
+    const graph = costGraphOf(program, cluster, { costs });
     const { seconds, computing, bytes } = place(graph, bandwidth, index(ROBOT), index(SERVER));
     return { seconds, bytes, joules: energy(power, seconds, computing) };
   };

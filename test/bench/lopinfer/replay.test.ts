@@ -116,7 +116,7 @@ test('the layer cut is the best of all cuts, with a tensor paid once, or once a 
 
 test('without a link everything is local', async () => {
   const { program, flow } = await readReplay(sources());
-  const graph = costGraphOf(program, clusterAt(0), loggedCosts(flow));
+  const graph = costGraphOf(program, clusterAt(0), { costs: loggedCosts(flow) });
   assert.equal(clusterAt(0).links, []);
   assert.is(bestLayerCut(graph, 0, 0, 1).at, graph.operators.length);
 });
