@@ -6,6 +6,7 @@ import { type Lowered, lower } from './lower.ts';
 import { crossings } from './planning/encodings.ts';
 import type { Plan } from './planning/plan.ts';
 import { makePlan, policies } from './planning/policies/index.ts';
+import type { Judge } from './planning/policies/policy.ts';
 import type { Request } from './planning/request.ts';
 import type { Schedule } from './planning/schedule.ts';
 import { summarise } from './planning/summary.ts';
@@ -40,6 +41,21 @@ function lowered(program: Program<'imported'>, cluster: Cluster, plan: Plan, { b
   return lower(program, { cluster, plan: { ...plan, maxRelativeError: 1, encodings: Object.fromEntries(encodings) } });
 }
 
+/** For policies that have several plans to choose from. */
+const judgeOf =
+  (program: Program<'imported'>, cluster: Cluster, request: Request): Judge =>
+  (operators) => {
+    const { objective, deadline = Number.POSITIVE_INFINITY } = request;
+    const plan: Plan = { format: 1, model: program.name, policy: 'candidate', operators };
+    try {
+      const { schedule } = lowered(program, cluster, plan, request);
+      return schedule.makespan > deadline ? Number.POSITIVE_INFINITY : objectiveValue(cluster, schedule, objective);
+    } catch (error) {
+      if (error instanceof CompileError) return Number.POSITIVE_INFINITY;
+      throw error;
+    }
+  };
+
 /** A policy's plan, lowered and simulated, or what the user could mend. */
 export async function judge(
   program: Program<'imported'>,
@@ -48,7 +64,7 @@ export async function judge(
   request: Request = {},
 ): Promise<Judged> {
   try {
-    const plan = await makePlan(program, cluster, policy, request);
+    const plan = await makePlan(program, cluster, policy, request, judgeOf(program, cluster, request));
     return { policy, plan, schedule: lowered(program, cluster, plan, request).schedule };
   } catch (error) {
     if (error instanceof CompileError) return { policy, error };
@@ -110,7 +126,9 @@ export async function planBy(
   policy: string,
   request: Request = {},
 ): Promise<Plan> {
-  if (policy !== AUTO && request.deadline === undefined) return makePlan(program, cluster, policy, request);
+  if (policy !== AUTO && request.deadline === undefined) {
+    return makePlan(program, cluster, policy, request, judgeOf(program, cluster, request));
+  }
   const judged: Judged[] = [];
   for (const name of policy === AUTO ? comparable : [policy]) judged.push(await judge(program, cluster, name, request));
   const { plan } = best(cluster, judged, request);

@@ -7,6 +7,15 @@ export type Work = Compute | Assemble;
 /** Work in one go, or one end of a transfer. */
 export type Group = readonly Work[] | Send | Receive;
 
+/** Predicted seconds on one device. */
+export interface OrderCosts {
+  seconds(operator: Work): number;
+  /** Of values that cross a session's border. */
+  border(values: readonly Value[]): number;
+  /** That the link is busy with what is sent. */
+  transfer(send: Send): number;
+}
+
 /** Sends that are weighed against each other at a time; more only cost time to compare. */
 const COMPARED = 16;
 
@@ -26,11 +35,12 @@ class DeviceOrder {
   private readonly receives = new Map<string, Receive[]>();
   /** Everything before it is done, or a receive. */
   private first = 0;
+  /** By receiver: seconds for which the link has enough to do. */
+  private readonly queued = new Map<string, number>();
 
   constructor(
     private readonly operators: readonly Operator[],
-    private readonly seconds: (operator: Work) => number,
-    private readonly border: (values: readonly Value[]) => number,
+    private readonly costs: OrderCosts,
     private readonly isUnpacking: (operator: Operator) => boolean,
   ) {
     this.pending = new Set(operators);
@@ -80,6 +90,7 @@ class DeviceOrder {
     this.pending.delete(operator);
     this.freeSends.delete(operator);
     this.groups.push(operator);
+    this.queued.set(operator.to, (this.queued.get(operator.to) ?? 0) + this.costs.transfer(operator));
   }
 
   private work(operators: readonly Work[]): void {
@@ -89,6 +100,12 @@ class DeviceOrder {
       this.freeWork.delete(operator);
     }
     this.groups.push(operators);
+    const seconds = this.secondsOf(operators);
+    for (const [peer, queued] of this.queued) this.queued.set(peer, Math.max(0, queued - seconds));
+  }
+
+  private secondsOf(operators: readonly Work[]): number {
+    return operators.reduce((sum, operator) => sum + this.costs.seconds(operator), 0);
   }
 
   private receive(operator: Receive): void {
@@ -121,18 +138,29 @@ class DeviceOrder {
     return this.inOrder(needed);
   }
 
-  /** The sends that can leave first: the one that needs the least work, and those not worth another border after it. */
+  /**
+   * The sends that can leave first: the one that needs the least work, and those for which it is not worth another border, or
+   * need not hurry, since the link has enough to do until they are ready.
+   */
   private cheapest(): Send[] {
-    const order = this.inOrder(this.freeSends)
+    const all = this.inOrder(this.freeSends)
       .slice(0, COMPARED)
       .map((send) => {
         const needed = this.needed([send]);
-        return { send, needed, cost: needed.reduce((sum, operator) => sum + this.seconds(operator), 0) };
-      })
-      .sort((a, b) => a.cost - b.cost);
-    const limit = order[0]!.cost + this.borderAfter(order[0]!.needed);
+        return { send, needed, cost: this.secondsOf(needed) };
+      });
+    const cheapest = all.reduce((a, b) => (b.cost < a.cost ? b : a));
+    const limit = cheapest.cost + this.borderAfter(cheapest.needed);
+    const patience = Math.max(limit, this.queued.get(cheapest.send.to) ?? 0);
+    const chosen: Send[] = [];
+    const needed = new Set<Work>();
     // Those that are as good leave in the order of their use.
-    return this.inOrder(order.filter(({ cost }) => cost <= limit).map(({ send }) => send));
+    for (const one of all.filter(({ cost }) => cost <= limit)) {
+      for (const operator of one.needed) needed.add(operator);
+      if (chosen.length > 0 && this.secondsOf([...needed]) > patience) break;
+      chosen.push(one.send);
+    }
+    return chosen;
   }
 
   /** Seconds that it costs to end a session after these operators: what the others read of them crosses its border. */
@@ -141,7 +169,7 @@ class DeviceOrder {
     const crossing = operators.filter((operator) =>
       this.readersOf.get(operator)!.some((reader) => !inside.has(reader)),
     );
-    return this.border(crossing.flatMap(writes));
+    return this.costs.border(crossing.flatMap(writes));
   }
 
   /**
@@ -149,6 +177,8 @@ class DeviceOrder {
    * unpacks a received value, which runs beside its readers, but these.
    */
   private wait(): void {
+    // Nobody knows how long this takes: the links may be idle after it.
+    this.queued.clear();
     const isReady = (operator: Operator) =>
       operator.kind === 'receive' || !this.pending.has(operator) || this.isUnpacking(operator);
     while (this.first < this.operators.length && isReady(this.operators[this.first]!)) this.first++;
@@ -166,18 +196,13 @@ class DeviceOrder {
   }
 }
 
-/**
- * @param seconds predicted, of an operator on this device
- * @param border predicted seconds on this device, of values that cross a session's border
- * @param isUnpacking whether an operator is made again beside every reader
- */
+/** @param isUnpacking whether an operator is made again beside every reader */
 export function orderOperators(
   operators: readonly Operator[],
-  seconds: (operator: Work) => number,
-  border: (values: readonly Value[]) => number,
+  costs: OrderCosts,
   isUnpacking: (operator: Operator) => boolean,
 ): Group[] {
-  const order = new DeviceOrder(operators, seconds, border, isUnpacking);
+  const order = new DeviceOrder(operators, costs, isUnpacking);
   order.run();
   return order.groups;
 }

@@ -1,6 +1,7 @@
 /** Makes steps of each device's operators: segments as long as no transfer comes between, with what crosses their borders. */
-import type { Cluster } from '../compiler/cluster/cluster.ts';
-import type { Operator, Program, Value } from '../compiler/ir/program.ts';
+import { type Cluster, linkBetween } from '../compiler/cluster/cluster.ts';
+import { occupiedSeconds } from '../compiler/cluster/transfer.ts';
+import type { Operator, Program, Send, Value } from '../compiler/ir/program.ts';
 import { isUnpacking, reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import type { Costs } from '../compiler/planning/costs/costs.ts';
 import { valueBytes } from '../compiler/planning/costs/roofline.ts';
@@ -105,12 +106,12 @@ export function scheduleSteps(
     cluster.devices.map(({ name }) => {
       const own = program.operators.filter((operator) => operator.device === name);
       const bytes = (values: readonly Value[]) => values.reduce((sum, value) => sum + valueBytes(program, value), 0);
-      const ordered = orderOperators(
-        own,
-        (operator) => costs.seconds(name, program, operator),
-        (values) => costs.border(name, bytes(values)),
-        (operator) => isUnpacking(program, operator),
-      );
+      const ofDevice = {
+        seconds: (operator: Work) => costs.seconds(name, program, operator),
+        border: (values: readonly Value[]) => costs.border(name, bytes(values)),
+        transfer: ({ to, value }: Send) => occupiedSeconds(linkBetween(cluster, name, to)!, bytes([value])),
+      };
+      const ordered = orderOperators(own, ofDevice, (operator) => isUnpacking(program, operator));
       const groups = ordered.flatMap((group) => assembledApart(program, group));
       return [name, toSteps(program, name, withMakers(program, groups))];
     }),

@@ -45,8 +45,6 @@ export interface OpenDevice {
   stats(): DeviceStats;
   /** What it did and when; null unless it was asked to record that. */
   trace(): DeviceTrace | null;
-  /** Which of those it talks to are still there. */
-  peers(): Readonly<Record<string, boolean>>;
 }
 
 export class RunningDevice implements OpenDevice, TransportListener {
@@ -111,10 +109,6 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   trace(): DeviceTrace | null {
     return this.parts.trace?.export() ?? null;
-  }
-
-  peers(): Readonly<Record<string, boolean>> {
-    return this.#peers.present();
   }
 
   close(): Promise<void> {

@@ -14,6 +14,8 @@ export interface Costs {
   seconds(device: string, program: Program, operator: Work): number;
   /** Seconds that a border between two sessions costs a device, if `bytes` cross it. */
   border(device: string, bytes: number): number;
+  /** Seconds to join `bytes` of pieces, or to cut them out of more, inside a session; 0 if left out. */
+  assemble?(device: string, bytes: number): number;
   /** Seconds of a whole session: its operators as they run together in it, and its border. See {@link segmentSeconds}. */
   segment?(device: string, program: Program, segment: Segment): number;
   /** Seconds that sending or receiving one message keeps a device's program, beside the link's time; 0 if left out. */
@@ -63,6 +65,7 @@ export function costsOf(imported: Program<'imported'>, cluster: Cluster): Requir
   return {
     seconds: (device, program, operator) => of(device).seconds(program, operator),
     border: (device, bytes) => of(device).border(bytes),
+    assemble: (device, bytes) => of(device).assemble(bytes),
     segment: (device, program, segment) => of(device).segment(program, segment),
     message: (device, kind) => of(device).message(kind),
     joules: (device, program, operator) => of(device).joules(program, operator),

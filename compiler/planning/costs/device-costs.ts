@@ -17,6 +17,8 @@ export interface DeviceCosts {
   seconds(program: Program, operator: Work): number;
   /** Seconds that a border between two sessions costs, if `bytes` cross it. */
   border(bytes: number): number;
+  /** Seconds to join `bytes` of pieces, or to cut them out of more, inside a session. */
+  assemble(bytes: number): number;
   /** Seconds of a whole session: its operators as they run together in it, and its border. */
   segment(program: Program, segment: Segment): number;
   /** Seconds that sending or receiving one message keeps the device's program, beside the link's time. */

@@ -2,7 +2,7 @@
 import type { Program } from '../../ir/program.ts';
 import type { Segment } from '../schedule.ts';
 import { type DeviceCosts, type Source, sumOfSegment, type Work } from './device-costs.ts';
-import { borderSeconds, type Roofline } from './roofline.ts';
+import { assembleSeconds, borderSeconds, type Roofline } from './roofline.ts';
 
 export class EstimatedDevice implements DeviceCosts {
   constructor(
@@ -16,6 +16,10 @@ export class EstimatedDevice implements DeviceCosts {
 
   border(bytes: number): number {
     return borderSeconds(bytes) / this.speed;
+  }
+
+  assemble(bytes: number): number {
+    return assembleSeconds(bytes) / this.speed;
   }
 
   segment(program: Program, segment: Segment): number {

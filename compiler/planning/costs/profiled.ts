@@ -81,6 +81,10 @@ export class ProfiledDevice implements DeviceCosts {
     );
   }
 
+  assemble(bytes: number): number {
+    return (2 * bytes) / this.profile.memory.copy;
+  }
+
   segment(program: Program, segment: Segment): number {
     const known = this.segments.get(segment);
     if (known !== undefined) return known;

@@ -21,6 +21,9 @@ const BORDER = 4e-10;
 /** What a border between two sessions costs a device of speed 1 that `bytes` cross. */
 export const borderSeconds = (bytes: number): number => SESSION + bytes * BORDER;
 
+/** What joining or cutting `bytes` costs a device of speed 1: they are read and written. */
+export const assembleSeconds = (bytes: number): number => DISPATCH + (2 * bytes) / MEMORY;
+
 /** Elements of a tensor; 1 for each size that only the data decides. */
 const elements = (shape: readonly (number | null)[]): number => shape.reduce<number>((n, size) => n * (size ?? 1), 1);
 

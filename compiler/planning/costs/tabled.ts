@@ -38,6 +38,10 @@ export class TabledDevice implements DeviceCosts {
     return 0;
   }
 
+  assemble(): number {
+    return 0;
+  }
+
   segment(program: Program, segment: Segment): number {
     return sumOfSegment(this, program, segment);
   }

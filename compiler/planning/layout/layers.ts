@@ -64,6 +64,8 @@ export interface LayerGraph {
   seconds(device: number, layer: number, begin: number, end: number): number;
   /** Seconds that a border between sessions costs a device, if `bytes` cross it. */
   border(device: number, bytes: number): number;
+  /** Seconds to join `bytes` of pieces, or to cut them out of more. */
+  assemble(device: number, bytes: number): number;
   /** How bytes go from one device to another. */
   link(from: number, to: number): LinkDirection;
 }
@@ -236,6 +238,7 @@ export function layerGraphOf(
       return seconds;
     },
     border: (device, bytes) => costs.border(names[device]!, bytes),
+    assemble: (device, bytes) => costs.assemble?.(names[device]!, bytes) ?? 0,
     link: linksOf(cluster),
   };
 }

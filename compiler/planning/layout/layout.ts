@@ -38,6 +38,8 @@ interface Held {
   readonly end: number;
   /** null: it is there from the start. */
   readonly task: number | null;
+  /** Of its maker's pieces; undefined: it was received, or is there from the start. */
+  readonly wave?: number;
 }
 
 /** What a device made of a tensor: adjoining pieces, and the span they are together. */
@@ -60,6 +62,8 @@ class LayoutTasks {
   private readonly made: Made[][];
   private readonly received: Held[][][];
   private readonly borders = new Set<number>();
+  /** Spans of tensors that devices have as one. */
+  private readonly assembled = new Set<string>();
   /** First task of each device: where transfers for it arrive, no session ends. */
   private readonly first: (number | undefined)[];
 
@@ -123,8 +127,8 @@ class LayoutTasks {
     const task = this.tasks.add(device, seconds, wave * this.graph.layers.length + index);
     this.first[device] ??= task;
     this.busy[device]! += seconds;
-    for (const read of layer.reads) this.read(task, layer, read, piece);
-    for (const tensor of layer.makes) this.make(tensor, device, { begin, end, task });
+    for (const read of layer.reads) this.read(task, layer, read, piece, wave);
+    for (const tensor of layer.makes) this.make(tensor, device, { begin, end, task, wave });
     const share = layer.sharesWeights ? (end - begin) / layer.length : wave === 0 ? 1 : 0;
     this.weightBytes[device]! += layer.weightBytes * share;
   }
@@ -136,11 +140,14 @@ class LayoutTasks {
     made.pieces.push(held);
   }
 
-  private read(task: number, layer: Layer, read: LayerRead, { device, begin, end }: Piece): void {
+  private read(task: number, layer: Layer, read: LayerRead, { device, begin, end }: Piece, wave: number): void {
     const from = read.begin[begin / layer.step]!;
     const to = read.end[Math.ceil(end / layer.step)]!;
     const share = read.fraction * (read.proportional ? (end - begin) / layer.length : 1);
-    if (from < to) this.provide(task, read.tensor, device, from, to, share);
+    if (from >= to) return;
+    this.provide(task, read.tensor, device, from, to, share);
+    this.assemble(task, read.tensor, device, from, to, share);
+    this.carry(task, read.tensor, device, from, to, wave);
   }
 
   /** Makes `task` wait for a span of a tensor on a device; what the device lacks is sent by those that made it. */
@@ -170,6 +177,34 @@ class LayoutTasks {
       }
     }
     if (missing.length > 0) throw new Error(`nobody makes ${missing[0]} of ${this.graph.tensors[tensor]!.name}`);
+  }
+
+  /** What is not there as one piece of just this span has to be joined or cut, once. */
+  private assemble(task: number, tensor: number, device: number, begin: number, end: number, share: number): void {
+    const held = [...this.made[tensor]![device]!.pieces, ...this.received[tensor]![device]!];
+    if (held.some((one) => one.begin === begin && one.end === end)) return;
+    const key = `${tensor} ${device} ${begin} ${end}`;
+    if (this.assembled.has(key)) return;
+    this.assembled.add(key);
+    const bytes = this.graph.tensors[tensor]!.unitBytes * (end - begin) * share;
+    const seconds = this.graph.assemble(device, bytes);
+    this.tasks.lengthen(task, seconds);
+    this.busy[device]! += seconds;
+  }
+
+  /** What was made in an earlier wave has left that wave's session; once, whoever reads it. */
+  private carry(task: number, tensor: number, device: number, begin: number, end: number, wave: number): void {
+    for (const held of this.made[tensor]![device]!.pieces) {
+      if (held.wave === undefined || held.wave === wave || held.end <= begin || end <= held.begin) continue;
+      const [first, last] = [Math.max(begin, held.begin), Math.min(end, held.end)];
+      const key = `${tensor} ${device} ${first} ${last} carried`;
+      if (this.assembled.has(key)) continue;
+      this.assembled.add(key);
+      const bytes = this.graph.tensors[tensor]!.unitBytes * (last - first);
+      const seconds = this.graph.border(device, bytes) - this.graph.border(device, 0);
+      this.tasks.lengthen(task, seconds);
+      this.busy[device]! += seconds;
+    }
   }
 
   private wait(task: number | null, held: readonly Held[], begin: number, end: number): void {

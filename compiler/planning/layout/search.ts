@@ -31,6 +31,7 @@ const MOST_BANDS = 24;
 interface Climber {
   sketch: Sketch;
   value: number;
+  best: { readonly sketch: Sketch; readonly value: number };
   readonly history: number[];
 }
 
@@ -82,8 +83,17 @@ export class Search {
       // Equal values are mostly the same layout said in other words.
       if (this.climbers.length === CLIMBERS) break;
       if (!Number.isFinite(value) || this.climbers.some((one) => one.value === value)) continue;
-      this.climbers.push({ sketch, value, history: new Array<number>(MEMORY).fill(value) });
+      this.climbers.push({ sketch, value, best: { sketch, value }, history: new Array<number>(MEMORY).fill(value) });
     }
+  }
+
+  /** The best sketch of all and the best of each climber, the better ones first. */
+  finalists(most: number): Layout[] {
+    const all = [...(this.best ? [this.best] : []), ...this.climbers.map(({ best }) => best)];
+    all.sort((a, b) => a.value - b.value);
+    // Equal values are mostly the same layout said in other words.
+    const distinct = all.filter(({ value }, i) => Number.isFinite(value) && value !== all[i - 1]?.value);
+    return distinct.slice(0, most).map(({ sketch }) => this.sketcher.layout(sketch));
   }
 
   /** Tries so many changes. */
@@ -96,6 +106,7 @@ export class Search {
       if (value <= climber.value || value <= climber.history[slot]!) {
         climber.sketch = sketch;
         climber.value = value;
+        if (value < climber.best.value) climber.best = { sketch, value };
       }
       climber.history[slot] = climber.value;
     }

@@ -6,8 +6,8 @@ import { costsOf } from '../costs/costs.ts';
 import type { Orientation } from '../layout/axis.ts';
 import { boundOf } from '../layout/bound.ts';
 import { type LayerGraph, layerGraphOf } from '../layout/layers.ts';
-import { type Prediction, planOf } from '../layout/layout.ts';
-import { type Found, Search } from '../layout/search.ts';
+import { type Layout, type Prediction, planOf } from '../layout/layout.ts';
+import { Search } from '../layout/search.ts';
 import { loadSolver } from '../placement/linear-program.ts';
 import type { Request } from '../request.ts';
 import { deviceJoules } from '../summary.ts';
@@ -18,6 +18,8 @@ const ORIENTATIONS: readonly Orientation[] = ['rows', 'columns'];
 /** Layers looked at in one search; a try looks at all of them. */
 const EFFORT = 100_000;
 const MOST_TRIES = 4000;
+/** Layouts that are lowered before one is chosen: what layouts leave out (waits in order, joins of pieces) then counts. */
+const FINALISTS = 4;
 /** Tries between two looks at the clock. */
 const STEP = 25;
 
@@ -42,12 +44,15 @@ async function improve(search: Search, effort: number, { budget, signal }: Reque
   }
 }
 
-/** The best layout that a search finds; of fixed effort, the same program and cluster give the same. null: none is allowed. */
-export async function bestLayout(
+/**
+ * The best layouts that a search finds, the best one first; of fixed effort, the same program and cluster give the same. Empty:
+ * none is allowed.
+ */
+export async function bestLayouts(
   cluster: Cluster,
   graphs: readonly LayerGraph[],
   request: Request = {},
-): Promise<{ graph: LayerGraph; found: Found } | null> {
+): Promise<{ graph: LayerGraph; layouts: readonly Layout[] }> {
   const objective = objectiveValue(cluster, request);
   const searches = graphs.map((graph) => ({ graph, search: new Search(graph, objective) }));
   for (const { search } of searches) {
@@ -56,7 +61,7 @@ export async function bestLayout(
   }
   const { graph, search } = searches.reduce((a, b) => (b.search.best!.value < a.search.best!.value ? b : a));
   await improve(search, Math.min(MOST_TRIES, Math.round(EFFORT / graph.layers.length)), request);
-  return Number.isFinite(search.best!.value) ? { graph, found: search.best! } : null;
+  return { graph, layouts: search.finalists(FINALISTS) };
 }
 
 const graphsOf = (program: Program<'imported'>, cluster: Cluster, { bytesPerFloat }: Request): LayerGraph[] => {
@@ -77,9 +82,13 @@ export async function lowerBound(
 export const hybrid: Policy = {
   name: 'hybrid',
   summary: 'any share of any operator on any device, in bands that overlap with transfers; searched for least latency',
-  async plan(program, cluster, _, request) {
-    const best = await bestLayout(cluster, graphsOf(program, cluster, request), request);
-    if (best) return planOf(best.graph, best.found.layout);
+  async plan(program, cluster, _, request, judge) {
+    const { graph, layouts } = await bestLayouts(cluster, graphsOf(program, cluster, request), request);
+    const plans = layouts.map((layout) => planOf(graph, layout));
+    const [first, ...others] = plans;
+    if (first && (others.length === 0 || !judge)) return first;
+    const judged = plans.map((plan) => ({ plan, value: judge!(plan) })).sort((a, b) => a.value - b.value);
+    if (judged[0]) return judged[0].plan;
     throw policyError('hybrid', 'the search met no layout within the limits', 'ask for less, or give more memory');
   },
 };

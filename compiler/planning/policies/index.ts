@@ -8,7 +8,7 @@ import { hybrid } from './hybrid.ts';
 import { local } from './local.ts';
 import { offload } from './offload.ts';
 import { pipeline } from './pipeline.ts';
-import { type Policy, policyError } from './policy.ts';
+import { type Judge, type Policy, policyError } from './policy.ts';
 import { spatial } from './spatial.ts';
 import { whole } from './whole.ts';
 
@@ -34,6 +34,7 @@ export async function makePlan(
   cluster: Cluster,
   text: string,
   request: Request = {},
+  judge?: Judge,
 ): Promise<Plan> {
   const policy = findPolicy(text);
   const [, argument] = text.split(/:(.*)/s);
@@ -42,6 +43,6 @@ export async function makePlan(
     const message = policy.argument ? 'needs an argument' : 'takes no argument';
     throw policyError(text, message, `write ${policyUsage(policy)}`);
   }
-  const operators = await policy.plan(program, cluster, argument ?? '', request);
+  const operators = await policy.plan(program, cluster, argument ?? '', request, judge);
   return { format: 1, model: program.name, policy: text, operators };
 }

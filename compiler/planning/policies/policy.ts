@@ -5,6 +5,9 @@ import type { Program } from '../../ir/program.ts';
 import type { Plan } from '../plan.ts';
 import type { Request } from '../request.ts';
 
+/** What a plan comes to once it is lowered and simulated step by step, to be small; infinite: not allowed. */
+export type Judge = (operators: Plan['operators']) => number;
+
 export interface Policy {
   readonly name: string;
   /** What follows the name and a colon, e.g. `DEVICE`; none if undefined. */
@@ -18,6 +21,7 @@ export interface Policy {
     cluster: Cluster,
     argument: string,
     request: Request,
+    judge?: Judge,
   ) => Plan['operators'] | Promise<Plan['operators']>;
 }
 

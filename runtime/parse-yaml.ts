@@ -1,2 +1,0 @@
-/** YAML and JSON. Loaded when there is a file to read. */
-export { parse as parseYaml } from 'yaml';
