@@ -1,7 +1,7 @@
-/** The runtime as bundles carry it: one JavaScript file that needs onnxruntime-node and zeromq, and its types. */
+/** The runtime as bundles carry it: JavaScript that needs onnxruntime-node and zeromq, and its types. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { extname } from 'node:path';
+import { basename, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -10,21 +10,26 @@ const extension = extname(fileURLToPath(import.meta.url));
 const runtimeFile = (name: string, suffix: string) =>
   fileURLToPath(new URL(`../runtime/${name}${suffix}`, import.meta.url));
 
-let bundled: Promise<string> | undefined;
+let bundled: Promise<Record<string, string>> | undefined;
 
-/** runtime.js; built once a process. */
-export function runtimeJavaScript(): Promise<string> {
+/** runtime.js, and beside it the packages that it carries for when they are asked for: files by name. Built once a process. */
+export function runtimeJavaScript(): Promise<Record<string, string>> {
   bundled ??= build({
-    entryPoints: [runtimeFile('index', extension)],
+    entryPoints: { runtime: runtimeFile('index', extension) },
     bundle: true,
+    splitting: true,
+    chunkNames: 'runtime-[name]',
+    outdir: '.',
     write: false,
     platform: 'node',
     format: 'esm',
     target: 'node20',
     external: ['onnxruntime-node', 'zeromq'],
+    // What the packages carried along require of Node itself.
+    banner: { js: "import { createRequire as ofNode } from 'node:module'; const require = ofNode(import.meta.url);" },
     legalComments: 'none',
     logLevel: 'silent',
-  }).then((result) => result.outputFiles[0]!.text);
+  }).then(({ outputFiles }) => Object.fromEntries(outputFiles.map(({ path, text }) => [basename(path), text])));
   return bundled;
 }
 

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import type { Cluster, ClusterDevice } from '../compiler/cluster/cluster.ts';
 import { type Program, tensorOf, wholeValue } from '../compiler/ir/program.ts';
 import type { DeviceSchedule, Schedule } from '../compiler/planning/schedule.ts';
+import { version } from '../compiler/version.ts';
 import type { ChannelSpec, DeviceManifest, SegmentSpec } from '../runtime/manifest.ts';
 import { eraseTypes, programSource } from './program-source.ts';
 import { runtimeDependencies, runtimeJavaScript, runtimeTypes } from './runtime-source.ts';
@@ -64,12 +65,13 @@ async function textsOf(
     'program.ts': source,
     'program.js': eraseTypes(source),
     'main.js': MAIN,
-    'runtime.js': await runtimeJavaScript(),
+    ...(await runtimeJavaScript()),
     'runtime.d.ts': await runtimeTypes(),
     // Libraries for NVIDIA's GPUs weigh hundreds of MB: only for who asks for them.
     '.npmrc': providers?.some((name) => NVIDIA.includes(name)) ? '' : 'onnxruntime-node-install=skip\n',
     'package.json': json({
       name: `${own.device.toLowerCase()}-bundle`,
+      version,
       private: true,
       type: 'module',
       engines: { node: '>=20' },

@@ -45,6 +45,8 @@ export interface OpenDevice {
   stats(): DeviceStats;
   /** What it did and when; null unless it was asked to record that. */
   trace(): DeviceTrace | null;
+  /** Which of those it talks to are still there. */
+  peers(): Readonly<Record<string, boolean>>;
 }
 
 export class RunningDevice implements OpenDevice, TransportListener {
@@ -109,6 +111,10 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   trace(): DeviceTrace | null {
     return this.parts.trace?.export() ?? null;
+  }
+
+  peers(): Readonly<Record<string, boolean>> {
+    return this.#peers.present();
   }
 
   close(): Promise<void> {

@@ -1,9 +1,7 @@
-/** The command line of a device: `node main.js --peer server=tcp://10.0.0.2:7000 --input x=x.npy`. */
-import { parseArgs } from 'node:util';
-import { ShardonnxError } from './error.ts';
-import { describe } from './inputs.ts';
-import type { DeviceManifest } from './manifest.ts';
-import { callersOf, DEFAULT_TIMEOUTS, listenersOf, type Timeouts } from './transport.ts';
+/** What a device can be told: `node main.js --peer server=tcp://10.0.0.2:7000 --input x=x.npy`. */
+import { LEVELS, type Level } from './log.ts';
+import { badFlag, type Option, readSettings, type Settings } from './settings.ts';
+import { DEFAULT_TIMEOUTS, type Timeouts } from './transport.ts';
 
 export interface Flags {
   readonly listen: string | undefined;
@@ -22,10 +20,19 @@ export interface Flags {
   /** Folder. */
   readonly keys: string | undefined;
   readonly insecure: boolean;
+  /** Where health and metrics are served. */
+  readonly http: { readonly host: string; readonly port: number } | undefined;
+  readonly log: LogFlags;
   readonly timeouts: Timeouts;
   readonly json: boolean;
   readonly ipc: boolean;
   readonly help: boolean;
+  readonly version: boolean;
+}
+
+export interface LogFlags {
+  readonly level: Level;
+  readonly format: 'text' | 'json';
 }
 
 const OPTIONS = {
@@ -39,87 +46,103 @@ const OPTIONS = {
   threads: { type: 'string' },
   keys: { type: 'string' },
   insecure: { type: 'boolean' },
+  http: { type: 'string' },
+  'log-level': { type: 'string' },
+  'log-format': { type: 'string' },
   timeout: { type: 'string' },
   'connect-timeout': { type: 'string' },
   json: { type: 'boolean' },
-  ipc: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
+  config: { type: 'string' },
+  ipc: { type: 'boolean', flagOnly: true },
+  help: { type: 'boolean', short: 'h', flagOnly: true },
+  version: { type: 'boolean', flagOnly: true },
+} as const satisfies Record<string, Option>;
+type Name = keyof typeof OPTIONS;
 
-/** @throws bad-flag */
-export function parseFlags(args: readonly string[]): Flags {
-  const values = parse(args);
-  const number = (name: 'repeat' | 'in-flight' | 'threads' | 'timeout' | 'connect-timeout', whole: boolean) => {
-    const text = values[name];
-    if (text === undefined) return undefined;
+/** @throws bad-flag, bad-config */
+export async function readFlags(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Flags> {
+  const given = new Given(await readSettings(OPTIONS, args, env));
+  return {
+    listen: given.text('listen'),
+    peers: given.pairs('peer', 'NAME=tcp://ADDRESS:PORT'),
+    inputs: given.pairs('input', 'NAME=FILE.npy'),
+    output: given.text('output'),
+    repeat: given.number('repeat', true) ?? 1,
+    inFlight: given.number('in-flight', true) ?? 1,
+    trace: given.text('trace'),
+    threads: given.number('threads', true),
+    keys: given.text('keys'),
+    insecure: given.yes('insecure'),
+    http: given.address('http'),
+    log: {
+      level: given.choice('log-level', LEVELS) ?? 'info',
+      format: given.choice('log-format', ['text', 'json'] as const) ?? 'text',
+    },
+    timeouts: {
+      inference: given.number('timeout', false) ?? DEFAULT_TIMEOUTS.inference,
+      connect: given.number('connect-timeout', false) ?? DEFAULT_TIMEOUTS.connect,
+    },
+    json: given.yes('json'),
+    ipc: given.yes('ipc'),
+    help: given.yes('help'),
+    version: given.yes('version'),
+  };
+}
+
+/** Settings as what they mean. */
+class Given {
+  constructor(private readonly settings: Settings) {}
+
+  text(name: Name): string | undefined {
+    return this.#first(name)?.text;
+  }
+
+  number(name: Name, whole: boolean): number | undefined {
+    const given = this.#first(name);
+    if (!given) return undefined;
+    const { text, from } = given;
     const value = Number(text);
     if (text.trim() !== '' && value > 0 && Number.isFinite(value) && (!whole || Number.isInteger(value))) return value;
-    throw badFlag(`--${name} ${text} is not a ${whole ? 'whole ' : ''}number above 0`);
-  };
-  return {
-    listen: values.listen,
-    peers: pairs('peer', values.peer, 'NAME=tcp://ADDRESS:PORT'),
-    inputs: pairs('input', values.input, 'NAME=FILE.npy'),
-    output: values.output,
-    repeat: number('repeat', true) ?? 1,
-    inFlight: number('in-flight', true) ?? 1,
-    trace: values.trace,
-    threads: number('threads', true),
-    keys: values.keys,
-    insecure: values.insecure ?? false,
-    timeouts: {
-      inference: number('timeout', false) ?? DEFAULT_TIMEOUTS.inference,
-      connect: number('connect-timeout', false) ?? DEFAULT_TIMEOUTS.connect,
-    },
-    json: values.json ?? false,
-    ipc: values.ipc ?? false,
-    help: values.help ?? false,
-  };
-}
+    throw badFlag(`${from} ${text} is not a ${whole ? 'whole ' : ''}number above 0`);
+  }
 
-export function help(manifest: DeviceManifest): string {
-  const { device, build, inputs, outputs } = manifest;
-  const lines = [
-    `${device}, a device of build ${build.slice(0, 12)}`,
-    `  inputs   ${inputs.map(describe).join(', ') || 'none: another device holds them'}`,
-    `  outputs  ${outputs.map(describe).join(', ') || 'none: another device has them'}`,
-    ...callersOf(manifest).map((peer) => `  listens  for ${peer}`),
-    ...listenersOf(manifest).map((peer) => `  connects to ${peer}`),
-    '',
-    '  --listen tcp://0.0.0.0:7000      where other devices find this one',
-    '  --peer NAME=tcp://ADDRESS:PORT   where this device finds another; repeatable',
-    '  --input NAME=FILE.npy            an input, or NAME=random; repeatable',
-    '  --keys DIR                       keys of this build\'s devices ("shardonnx keys"); keys/ beside main.js if it is there',
-    '  --insecure                       go without keys where others can reach this device: nothing is encrypted',
-    '  --output DIR                     write each output to DIR/NAME.npy, the latest stays',
-    '  --repeat N                       inferences, 1',
-    '  --in-flight N                    inferences at once, 1',
-    '  --trace FILE                     what was done and when, for Chrome or ui.perfetto.dev',
-    "  --threads N                      onnxruntime's",
-    `  --timeout SECONDS                for every wait during an inference, ${DEFAULT_TIMEOUTS.inference}`,
-    `  --connect-timeout SECONDS        for all peers to come, ${DEFAULT_TIMEOUTS.connect}`,
-    '  --json                           print one JSON object at the end, all else on stderr',
-    '  --help',
-  ];
-  return lines.join('\n');
-}
+  yes(name: Name): boolean {
+    const given = this.#first(name);
+    if (!given) return false;
+    const value = { true: true, 1: true, false: false, 0: false }[given.text];
+    if (value === undefined) throw badFlag(`${given.from} ${given.text} is neither true nor false`);
+    return value;
+  }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    throw badFlag(error instanceof Error ? error.message : String(error));
+  choice<Choice extends string>(name: Name, choices: readonly Choice[]): Choice | undefined {
+    const given = this.#first(name);
+    if (!given) return undefined;
+    const choice = choices.find((one) => one === given.text);
+    if (choice === undefined) throw badFlag(`${given.from} ${given.text} is none of ${choices.join(', ')}`);
+    return choice;
+  }
+
+  /** `9090` is this machine's alone, `0.0.0.0:9090` everybody's. */
+  address(name: Name): { host: string; port: number } | undefined {
+    const given = this.#first(name);
+    if (!given) return undefined;
+    const [, host = '127.0.0.1', port] = /^(?:(.+):)?(\d+)$/.exec(given.text) ?? [];
+    if (port === undefined || Number(port) > 65535)
+      throw badFlag(`${given.from} ${given.text} is not PORT or HOST:PORT`);
+    return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+  }
+
+  pairs(name: Name, form: string): Record<string, string> {
+    const result: Record<string, string> = {};
+    for (const { text, from } of this.settings.get(name) ?? []) {
+      const at = text.indexOf('=');
+      if (at <= 0 || at === text.length - 1) throw badFlag(`${from} ${text} is not of the form ${form}`);
+      result[text.slice(0, at)] ??= text.slice(at + 1);
+    }
+    return result;
+  }
+
+  #first(name: Name) {
+    return this.settings.get(name)?.[0];
   }
 }
-
-function pairs(flag: string, texts: readonly string[] | undefined, form: string): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const text of texts ?? []) {
-    const at = text.indexOf('=');
-    if (at <= 0 || at === text.length - 1) throw badFlag(`--${flag} ${text} is not of the form ${form}`);
-    result[text.slice(0, at)] = text.slice(at + 1);
-  }
-  return result;
-}
-
-const badFlag = (message: string) => new ShardonnxError('bad-flag', message, { hint: '--help lists the flags' });

@@ -5,13 +5,15 @@ import type { OpenDevice } from './device.ts';
 import { driven } from './driven.ts';
 import { ShardonnxError } from './error.ts';
 import { notInputDevice } from './failures.ts';
-import { type Flags, help, parseFlags } from './flags.ts';
+import { type Flags, readFlags } from './flags.ts';
+import { help, version } from './help.ts';
 import { checkInputs, checkNames } from './inputs.ts';
 import { findKeys, type Keys } from './keys.ts';
-import type { Log } from './log.ts';
+import { type Log, textLog } from './log.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { readNpy } from './npy.ts';
-import { openDevice } from './open-device.ts';
+import { type DeviceOptions, openDevice } from './open-device.ts';
+import { Operations } from './operations.ts';
 import { writeOutputs } from './outputs.ts';
 import type { NamedTensors, Program, Tensor } from './program.ts';
 import { randomTensor } from './random.ts';
@@ -25,20 +27,26 @@ export interface MainOptions {
   readonly directory: string;
   readonly program: Program;
 }
-type Say = (line: string) => void;
-
 /** Sets the exit status: 0 only if what was asked was done. */
 export async function main(options: MainOptions, args: readonly string[] = process.argv.slice(2)): Promise<void> {
+  const work: Work = {
+    log: (_, code, message, fields) => console.error(new ShardonnxError(code, message, fields).format()),
+  };
   try {
-    await run(options, parseFlags(args));
+    await run(options, await readFlags(args, process.env), work);
   } catch (error) {
     if (!(error instanceof ShardonnxError)) throw error;
-    console.error(error.format());
+    tell(work.log, error);
     process.exitCode = 1;
   }
 }
 
-async function run({ directory, program }: MainOptions, flags: Flags): Promise<void> {
+/** What is known once flags are read. */
+interface Work {
+  log: Log;
+}
+
+async function run({ directory, program }: MainOptions, flags: Flags, work: Work): Promise<void> {
   const { timeouts, inFlight } = flags;
   const common = {
     directory,
@@ -51,36 +59,83 @@ async function run({ directory, program }: MainOptions, flags: Flags): Promise<v
   if (flags.ipc) return driven(common, flags.listen ?? 'tcp://127.0.0.1:*');
   const manifest = await readDeviceManifest(directory);
   if (flags.help) return console.log(help(manifest));
+  if (flags.version) return console.log(await version(directory, manifest));
   checkPeers(manifest, flags);
-  const say: Say = (line) => (flags.json ? console.error : console.log)(`${manifest.device}: ${line}`);
-  const keys = await keysOf(directory, manifest, flags);
-  const inputs = await loadInputs(manifest, flags);
-  const log: Log = (level, code, message) => {
-    if (level === 'warn' || level === 'error') console.error(`${manifest.device}: ${code}: ${message}`);
+  const { level, format } = flags.log;
+  const plain =
+    format === 'json' ? (await import('./json-log.ts')).jsonLog(manifest, level) : textLog(manifest, level, flags);
+  const operations = await Operations.open(manifest, flags.http);
+  const log: Log = (of, code, message, fields) => {
+    if (of === 'error') operations.error(code);
+    plain(of, code, message, fields);
   };
+  work.log = log;
+  try {
+    if (operations.url) log('info', 'http', `health and metrics at ${operations.url}`);
+    await serve({ ...common, log }, manifest, flags, operations);
+  } finally {
+    operations.close();
+  }
+}
+
+async function serve(
+  common: Omit<DeviceOptions, 'transport'> & { readonly log: Log },
+  manifest: DeviceManifest,
+  flags: Flags,
+  operations: Operations,
+): Promise<void> {
+  const { log } = common;
+  const keys = await keysOf(common.directory, manifest, flags);
+  const inputs = await loadInputs(manifest, flags);
   if (flags.insecure)
     log('warn', 'insecure', 'no keys: whoever reaches this device can read what it sends, and answer in its place');
+  const stop = new AbortController();
   let device: OpenDevice | undefined;
-  onSignal(() => (device ? void device.close() : process.exit(0)));
+  onSignal((signal) => {
+    log('info', 'stopping', `${signal}: what is at work is finished`);
+    stop.abort();
+    operations.draining();
+    if (device) void device.close();
+    else process.exit(0);
+  });
   const transport = zeromqTransport({
     listen: flags.listen,
     keys,
     insecure: flags.insecure,
     peers: async (listening) => {
-      if (listening) say(`listening at ${listening}`);
+      if (listening) log('info', 'listening', `listening at ${listening}`);
       return flags.peers;
     },
   });
-  device = await openDevice({ ...common, transport, onFailure, log });
-  say(`ready with ${manifest.devices.join(', ')}`);
+  device = await openDevice({
+    ...common,
+    transport,
+    onFailure: (inference, error) => {
+      // A device that serves goes on after an inference that failed.
+      process.exitCode = 1;
+      if (error instanceof ShardonnxError) tell(log, error, inference);
+    },
+    onInference: (ms) => {
+      operations.inference(ms);
+      log('debug', 'inference', `inference in ${ms.toFixed(2)} ms`, { ms });
+    },
+  });
+  operations.opened(device);
+  log('info', 'ready', `ready with ${manifest.devices.join(', ')}`);
   try {
-    await work(device, inputs, flags, say);
+    await work(device, inputs, flags, log, stop.signal);
   } finally {
     await device.close();
   }
 }
 
-async function work(device: OpenDevice, inputs: NamedTensors | null, flags: Flags, say: Say): Promise<void> {
+async function work(
+  device: OpenDevice,
+  inputs: NamedTensors | null,
+  flags: Flags,
+  log: Log,
+  stop: AbortSignal,
+): Promise<void> {
   const { device: name, outputDevice } = device.manifest;
   let inferences = 0;
   const write = async (outputs: NamedTensors) => {
@@ -88,13 +143,12 @@ async function work(device: OpenDevice, inputs: NamedTensors | null, flags: Flag
     if (flags.output !== undefined) await writeOutputs(flags.output, outputs);
   };
   if (inputs) {
-    const { repeat, inFlight } = flags;
-    for await (const outputs of stream(repeat, inFlight, () => device.infer(inputs))) await write(outputs);
+    await feed(device, inputs, flags, write, stop);
     await device.close();
   } else if (name === outputDevice) {
     for await (const { inference, outputs } of device.results()) {
       await write(outputs);
-      say(`inference ${inference} done`);
+      log('info', 'inference-done', `inference ${inference} done`, { inference });
     }
   }
   await device.stopped;
@@ -103,9 +157,28 @@ async function work(device: OpenDevice, inputs: NamedTensors | null, flags: Flag
   const { latencyMs, ...stats } = device.stats();
   const summary = { median: quantile(latencyMs, 0.5), p95: quantile(latencyMs, 0.95) };
   const count = Math.max(inferences, latencyMs.length);
-  say(`finished after ${count} inferences${count ? `, median ${summary.median?.toFixed(2)} ms` : ''}`);
+  const median = count ? `, median ${summary.median?.toFixed(2)} ms` : '';
+  log('info', 'finished', `finished after ${count} inferences${median}`);
   if (flags.json) console.log(JSON.stringify({ ok: true, inferences: count, latencyMs: summary, ...stats }));
 }
+
+/** Until all are done or a signal came: then those that have begun are finished, and no more begins. */
+async function feed(
+  device: OpenDevice,
+  inputs: NamedTensors,
+  { repeat, inFlight }: Flags,
+  write: (outputs: NamedTensors) => Promise<void>,
+  stop: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const outputs of stream(repeat, inFlight, () => device.infer(inputs))) await write(outputs);
+  } catch (error) {
+    if (!(stop.aborted && error instanceof ShardonnxError && error.code === 'stopped')) throw error;
+  }
+}
+
+const tell = (log: Log, { code, message, context: { at, hint } }: ShardonnxError, inference?: number): void =>
+  log('error', code, message, { at, hint, ...(inference !== undefined && { inference }) });
 
 /** @throws bad-flag */
 function checkPeers({ device, devices }: DeviceManifest, { peers }: Flags): void {
@@ -139,19 +212,13 @@ async function loadInputs(manifest: DeviceManifest, { inputs }: Flags): Promise<
 }
 
 /** The first signal stops in good order, the second at once. */
-function onSignal(stop: () => void): void {
+function onSignal(stop: (signal: NodeJS.Signals) => void): void {
   let seen = false;
-  const handle = () => {
+  const handle = (signal: NodeJS.Signals) => {
     if (seen) process.exit(1);
     seen = true;
-    stop();
+    stop(signal);
   };
   process.on('SIGINT', handle);
   process.on('SIGTERM', handle);
-}
-
-/** A device that serves goes on after an inference that failed. */
-function onFailure(inference: number, error: unknown): void {
-  process.exitCode = 1;
-  if (error instanceof ShardonnxError) console.error(`inference ${inference}: ${error.format()}`);
 }

@@ -19,6 +19,8 @@ export interface DeviceOptions extends Behaviour {
   /** onnxruntime's; device.json's if not given. */
   readonly threads?: number | null;
   readonly log?: Log;
+  /** Told how long each finished inference took here. */
+  readonly onInference?: (ms: number) => void;
 }
 
 /**
@@ -34,6 +36,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
   const recorder = new Recorder(
     manifest.segments.map(({ file }) => file),
     options.log ?? silent,
+    options.onInference,
   );
   const channels = new Map(manifest.channels.map((channel) => [channel.id, channel]));
   const deadlines = new Deadlines(timeouts.inference);

@@ -25,6 +25,10 @@ export class Peers {
     return first;
   }
 
+  present(): Record<string, boolean> {
+    return Object.fromEntries(this.names.map((name) => [name, !this.#left.has(name)]));
+  }
+
   /** False: it had left before. */
   leave(peer: string): boolean {
     const there = !this.#left.has(peer);

@@ -36,7 +36,11 @@ export class Recorder {
   readonly #segments: { file: string; runs: number; ms: number }[];
   #waitedMs = 0;
 
-  constructor(files: readonly string[], log: Log = silent) {
+  constructor(
+    files: readonly string[],
+    log: Log = silent,
+    private readonly onInference: (ms: number) => void = () => {},
+  ) {
     this.dropped = new Dropped(this.counters, log);
     this.#segments = files.map((file) => ({ file, runs: 0, ms: 0 }));
   }
@@ -55,6 +59,7 @@ export class Recorder {
   inference(ms: number): void {
     if (this.#latencies.length === KEPT_LATENCIES) this.#latencies.shift();
     this.#latencies.push(ms);
+    this.onInference(ms);
   }
 
   stats(device: string, inFlight: number, ownProcess: boolean): DeviceStats {

@@ -55,6 +55,7 @@ test('the build holds what the README says, and no path of this machine in its p
       'program.js',
       'main.js',
       'runtime.js',
+      'runtime-metrics.js',
       'runtime.d.ts',
     ])
       assert.ok(existsSync(join(output, device, name)), `${device}/${name}`);

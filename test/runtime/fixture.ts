@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import proto from 'onnx-proto';
+import { runtimeJavaScript } from '../../codegen/runtime-source.ts';
 import { onnxNumber } from '../../runtime/dtype.ts';
 import type { ChannelSpec, DeviceManifest, TensorSpec } from '../../runtime/manifest.ts';
 
@@ -135,7 +134,7 @@ async function writeDevice(directory: string, name: string, fixture: Fixture, bu
     ['package.json', JSON.stringify({ type: 'module', private: true })],
     ['program.js', `export const program = async (device, inputs) => {${program}\n};\n`],
     ['main.js', MAIN],
-    ['runtime.js', await runtime()],
+    ...Object.entries(await runtimeJavaScript()),
   ]);
   const weights = segments.map(({ weight }) => Buffer.from(Float32Array.from(weight).buffer));
   if (segments.length > 0) contents.set('segments/weights.bin', Buffer.concat(weights));
@@ -172,22 +171,6 @@ import { main } from './runtime.js';
 import { program } from './program.js';
 await main({ directory: dirname(fileURLToPath(import.meta.url)), program });
 `;
-
-let bundled: Promise<string> | undefined;
-
-/** runtime.js as codegen bundles it. */
-function runtime(): Promise<string> {
-  const entry = fileURLToPath(new URL('../../runtime/index.ts', import.meta.url));
-  bundled ??= build({
-    entryPoints: [entry],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    write: false,
-  }).then(({ outputFiles }) => outputFiles[0]?.text ?? '');
-  return bundled;
-}
 
 export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 

@@ -113,18 +113,27 @@ test('SIGTERM and SIGINT stop a serving device in good order, ready or not', asy
     server.signal(signal);
     assert.is((await server.ended).status, 0);
   }
-  const pause = 'await new Promise((go) => setTimeout(go, 100));';
-  const slow = await writeBuild(withProgram(ROUND_TRIP, 'robot', pause + ROUND_TRIP.devices.robot?.program));
-  const { server, peer } = await serverOf(slow);
-  const robot = start(slow, 'robot', ...peer, '--input=x=random', '--repeat', '1000');
-  await robot.prints(/ready/);
-  robot.signal('SIGTERM');
-  const ended = await robot.ended;
-  assert.is(ended.status, 1);
-  assert.match(ended.stderr, /^stopped: robot was stopped/);
-  const served = await server.ended;
-  assert.is(served.status, 0, served.stderr);
 });
+
+for (const device of ['robot', 'server'] as const) {
+  test(`SIGTERM on the ${device}: the inference in flight is finished, then it ends with 0`, async () => {
+    const at = 'process.stderr.write("at work\\n"); await new Promise((go) => setTimeout(go, 300));';
+    const slow = await writeBuild(withProgram(ROUND_TRIP, device, at + ROUND_TRIP.devices[device]?.program));
+    const { server, peer } = await serverOf(slow);
+    const output = join(slow, 'out');
+    const repeat = device === 'robot' ? '1000' : '1';
+    const robot = start(slow, 'robot', ...peer, '--input=x=random', '--repeat', repeat, '--output', output);
+    const told = { robot, server }[device];
+    await told.prints(/at work/, 'stderr');
+    told.signal('SIGTERM');
+    for (const one of [robot, server]) {
+      const { status, stderr, stdout } = await one.ended;
+      assert.is(status, 0, stderr);
+      assert.match(stdout, /finished after 1 inferences/);
+    }
+    assert.equal((await readNpy(join(output, 'y.npy'))).dims, [1, 4]);
+  });
+}
 
 test('a peer that never comes', async () => {
   const build = await writeBuild(ROUND_TRIP);
