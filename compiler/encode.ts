@@ -100,7 +100,7 @@ class Chooser {
     let best = predict(kept);
     let predictions = 1;
     const leaveOut = (group: readonly Choice[]): void => {
-      if (group.length === 0 || predictions++ >= MOST_PREDICTIONS) return;
+      if (group.length === 0 || predictions++ >= MOST_PREDICTIONS || this.rehearsal.isStopped) return;
       const others = kept.filter((choice) => !group.includes(choice));
       const without = predict(others);
       if (without <= best) [kept, best] = [others, without];
@@ -116,7 +116,7 @@ class Chooser {
 
   /** Takes all of `choices` if the budget allows that, else what it can of the first half, then of the second. */
   async add(choices: readonly Choice[]): Promise<void> {
-    if (choices.length === 0 || this.runs === MOST_RUNS) return;
+    if (choices.length === 0 || this.runs === MOST_RUNS || this.rehearsal.isStopped) return;
     if (await this.take(new Map([...this.encodings, ...choices]))) return;
     await this.addHalves(choices);
   }

@@ -51,6 +51,11 @@ export class Rehearsal {
     private readonly inputs: InputMaker = random,
   ) {}
 
+  /** What is decided so far is to count. */
+  get isStopped(): boolean {
+    return this.subject.request?.signal?.aborted ?? false;
+  }
+
   lower(plan: Plan): Lowered {
     const { program, cluster, passes } = this.subject;
     return lower(program, { cluster, plan, passes });

@@ -91,6 +91,19 @@ test('where links are fast nothing is gained, and nothing encoded', async () => 
   assert.ok(encoded.needless.length > 0);
 });
 
+test('what is stopped keeps what was measured before', async () => {
+  const controller = new AbortController();
+  const subject = { ...(await subjectOf('residualBlock')), request: { signal: controller.signal } };
+  const plan = await makePlan(subject.program, cluster, 'spatial');
+  const runs: number[] = [];
+  const progress = (_: string, done: number) => {
+    runs.push(done);
+    if (done === 1) controller.abort();
+  };
+  const encoded = await chooseEncodings(subject, plan, { maxRelativeError: 0.1, inputs: seeded, progress });
+  assert.equal([runs, [...namesOf(encoded.plan)]], [[0, 1], ['float16']]);
+});
+
 test('nothing crosses: nothing is measured', async () => {
   const subject = await subjectOf('mlp');
   const plan = planOf(subject.program, {}, 'a');
