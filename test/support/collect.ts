@@ -4,14 +4,18 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--expose-gc');
-const collect: () => void = runInNewContext('gc');
+const gc: () => void = runInNewContext('gc');
+
+/** What is settled lets go of its last references in later turns of the event loop. */
+export async function collect(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) {
+    await sleep(10);
+    gc();
+  }
+}
 
 /** How many of what they refer to cannot be collected. */
 export async function countHeld(references: readonly WeakRef<object>[]): Promise<number> {
-  // What is settled lets go of its last references in later turns of the event loop.
-  for (let turn = 0; turn < 3; turn++) {
-    await sleep(10);
-    collect();
-  }
+  await collect();
   return references.filter((reference) => reference.deref() !== undefined).length;
 }
