@@ -8,6 +8,8 @@ import { formatPlan, type Plan } from '../compiler/planning/plan.ts';
 import type { Schedule } from '../compiler/planning/schedule.ts';
 import { version } from '../compiler/version.ts';
 import type { DeviceManifest } from '../runtime/manifest.ts';
+import { deployed } from './deploy/deployment.ts';
+import { DEPLOY, type Engine, writeDeployments } from './deploy/write-deployments.ts';
 import { replaceFolder } from './output-folder.ts';
 import { deviceManifest, json, sha256, writeDevice } from './write-device.ts';
 
@@ -16,6 +18,8 @@ export interface Bundle {
   readonly schedule: Schedule;
   readonly plan: Plan;
   readonly cluster: Cluster;
+  /** Engines to write files for. */
+  readonly deploy?: readonly Engine[] | undefined;
   /** Told which device's files are being written, and how many segments of all are. */
   readonly progress?: ((what: string, done: number, total: number) => void) | undefined;
 }
@@ -86,9 +90,11 @@ async function writeAll(folder: string, bundle: Bundle): Promise<WrittenDevice[]
   }
   const texts = Object.fromEntries(Object.entries(TEXTS).map(([name, text]) => [name, text(bundle)]));
   const build = sha256(JSON.stringify([manifests, texts]));
-  for (const manifest of manifests) {
-    const device: DeviceManifest = { ...manifest, build };
-    await writeFile(join(folder, manifest.device, 'device.json'), json(device));
+  const complete = manifests.map((manifest): DeviceManifest => ({ ...manifest, build }));
+  for (const manifest of complete) await writeFile(join(folder, manifest.device, 'device.json'), json(manifest));
+  if (bundle.deploy?.length) {
+    const memory = (device: string) => cluster.devices.find(({ name }) => name === device)?.memory;
+    await writeDeployments(folder, bundle.deploy, deployed(build, schedule.program.name, complete, memory));
   }
   for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
   const devices = manifests.map(({ device }) => device);
@@ -99,4 +105,4 @@ async function writeAll(folder: string, bundle: Bundle): Promise<WrittenDevice[]
 
 /** @throws output-not-ours; a failure leaves the folder as it was */
 export const writeBundle = (output: string, bundle: Bundle): Promise<WrittenDevice[]> =>
-  replaceFolder(output, [BUNDLE, ...Object.keys(TEXTS)], (draft) => writeAll(draft, bundle));
+  replaceFolder(output, [BUNDLE, DEPLOY, ...Object.keys(TEXTS)], (draft) => writeAll(draft, bundle));

@@ -1,6 +1,7 @@
 /** The whole line: a model and a cluster in, device bundles out. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ENGINES, type Engine } from '../codegen/deploy/write-deployments.ts';
 import { type WrittenDevice, writeBundle } from '../codegen/write-bundle.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { withProfiles } from './cluster/with-profiles.ts';
@@ -18,6 +19,8 @@ import type { Schedule } from './planning/schedule.ts';
 import { planBy } from './policies.ts';
 import type { Subject } from './rehearsal.ts';
 
+export { ENGINES, type Engine };
+
 export interface CompileOptions extends ImportOptions {
   /** Path of an ONNX model. */
   readonly model: string;
@@ -34,6 +37,8 @@ export interface CompileOptions extends ImportOptions {
   readonly dump?: string | undefined;
   /** The build folder; replaced if it is an earlier build. */
   readonly output: string;
+  /** Engines that the build is to be run by: `deploy/` gets files for them. */
+  readonly deploy?: readonly Engine[] | undefined;
   /** Told what is being done, and how much of it. */
   readonly progress?: ((what: string, done: number, total: number) => void) | undefined;
 }
@@ -69,7 +74,7 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
     if (dump) await writeDumps(dump, dumps, lowered?.plan);
   }
   const { schedule, plan } = lowered;
-  const devices = await writeBundle(output, { schedule, plan, cluster, progress });
+  const devices = await writeBundle(output, { schedule, plan, cluster, deploy: options.deploy, progress });
   return { schedule, plan, devices, encoded };
 }
 

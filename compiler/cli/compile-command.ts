@@ -2,7 +2,8 @@
 import { type Command, Option } from 'commander';
 import { loadCluster } from '../cluster/cluster.ts';
 import { formatBytes } from '../cluster/units.ts';
-import { compile } from '../compile.ts';
+import { compile, ENGINES, type Engine } from '../compile.ts';
+import { CompileError } from '../error.ts';
 import { policies, policyUsage } from '../planning/policies/index.ts';
 import { type AccuracyFlags, accuracyOf, encodedData, formatEncoded, withAccuracy } from './accuracy.ts';
 import { dimensions, dimOption, repeatable } from './flags.ts';
@@ -20,6 +21,18 @@ interface Options extends OutputOptions, RequestFlags, AccuracyFlags {
   readonly dump?: string;
   readonly dim: readonly string[];
   readonly output: string;
+  readonly deploy: readonly string[];
+}
+
+/** `compose,systemd`, perhaps given several times. @throws flag */
+function enginesOf(given: readonly string[]): Engine[] {
+  return given
+    .flatMap((names) => names.split(','))
+    .map((name) => {
+      const engine = ENGINES.find((one) => one === name.trim());
+      if (engine) return engine;
+      throw new CompileError('flag', `--deploy ${name}`, { hint: `there are ${ENGINES.join(', ')}` });
+    });
 }
 
 async function run(model: string, options: Options): Promise<void> {
@@ -36,6 +49,7 @@ async function run(model: string, options: Options): Promise<void> {
       passes: await Promise.all(options.pass.map(loadPass)),
       dump: options.dump,
       output: options.output,
+      deploy: enginesOf(options.deploy),
       dims: dimensions(options.dim),
       notice,
       progress: bar.update,
@@ -87,6 +101,7 @@ export const addCompile = (program: Command): void => {
     );
   withAccuracy(withRequest(command))
     .addOption(repeatable('--pass <file>', 'run a pass of yours after the stage it names'))
+    .addOption(repeatable('--deploy <engines>', `write deploy/ for ${ENGINES.join(', ')}`))
     .option('--dump <folder>', 'write the program of every stage there')
     .addOption(dimOption())
     .option('--json', 'print one JSON object')
