@@ -6,6 +6,7 @@ import type { Program, Tensor } from '../compiler/ir/program.ts';
 import { formatProgram } from '../compiler/ir/text.ts';
 import { formatPlan, type Plan } from '../compiler/planning/plan.ts';
 import type { Schedule } from '../compiler/planning/schedule.ts';
+import type { WorkStep } from '../compiler/planning/simulation/workload.ts';
 import { version } from '../compiler/version.ts';
 import type { DeviceManifest } from '../runtime/manifest.ts';
 import { deployed } from './deploy/deployment.ts';
@@ -32,23 +33,23 @@ export interface WrittenDevice {
   readonly weightBytes: number;
 }
 
-const timeline = ({ devices, channels, makespan }: Schedule) => ({
+const numbered = ({ kind, id }: WorkStep) => (kind === 'segment' ? { segment: id } : { channel: id });
+
+/** The workload, which `simulate` reads, and when what of it is predicted to happen. */
+const timeline = ({ devices, channels, makespan, workload }: Schedule) => ({
   makespan,
-  devices: devices.map(({ device, steps, times, weightBytes, peakBytes }) => ({
-    device,
-    weightBytes,
-    peakBytes,
-    steps: steps.map((step, i) => ({
-      kind: step.kind,
-      ...(step.kind === 'segment' ? { segment: step.index } : { channel: step.channel }),
-      ...times[i]!,
-    })),
-  })),
-  channels: channels.map(({ id, from, to, bytes, transfer, hidden, hiddenBy }) => ({
-    id,
-    from,
-    to,
-    bytes,
+  devices: devices.map(({ times, weightBytes, peakBytes }, i) => {
+    const { device, power, steps } = workload.devices[i]!;
+    return {
+      device,
+      weightBytes,
+      peakBytes,
+      power,
+      steps: steps.map((step, n) => ({ ...step, ...numbered(step), ...times[n]! })),
+    };
+  }),
+  channels: channels.map(({ transfer, hidden, hiddenBy }, i) => ({
+    ...workload.channels[i]!,
     ...transfer,
     hidden,
     hiddenBy,

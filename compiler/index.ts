@@ -18,4 +18,6 @@ export { definePass, type Pass, type PassContext } from './pass.ts';
 export { formatPlan, type Plan, parsePlan } from './planning/plan.ts';
 export { makePlan } from './planning/policies/index.ts';
 export type { Schedule } from './planning/schedule.ts';
+export { type SimulationReport, simulate } from './planning/simulation/report.ts';
+export type { Workload } from './planning/simulation/workload.ts';
 export { best, judge, planBy } from './policies.ts';

@@ -9,6 +9,7 @@ import { reportError } from './output.ts';
 import { addPlan } from './plan-command.ts';
 import { addProfile } from './profile-command.ts';
 import { addRun } from './run-command.ts';
+import { addSimulate } from './simulate-command.ts';
 import { addVerify } from './verify-command.ts';
 
 function commandLine(): Command {
@@ -17,7 +18,17 @@ function commandLine(): Command {
     .version(version)
     .showHelpAfterError('(shardonnx <command> --help shows what it takes)')
     .exitOverride();
-  for (const add of [addInspect, addPlan, addCompile, addRun, addVerify, addOperators, addProfile, addKeys])
+  for (const add of [
+    addInspect,
+    addPlan,
+    addSimulate,
+    addCompile,
+    addRun,
+    addVerify,
+    addOperators,
+    addProfile,
+    addKeys,
+  ])
     add(program);
   for (const command of program.commands) command.exitOverride().showHelpAfterError(true);
   return program;

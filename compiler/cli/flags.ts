@@ -8,7 +8,7 @@ export const repeatable = (flags: string, description: string, standard = 'none'
     .argParser((value: string, earlier: readonly string[]) => [...earlier, value])
     .default([], standard);
 
-const flagError = (message: string, hint: string) => new CompileError('flag', message, { hint });
+export const flagError = (message: string, hint: string) => new CompileError('flag', message, { hint });
 
 /** `NAME=SIZE` … by name. @throws flag */
 export function dimensions(texts: readonly string[]): Record<string, number> {

@@ -40,7 +40,8 @@ const channel = z.object({
   /** Of the link itself. */
   joules: amount,
 });
-export const workload = z.object({ devices: z.array(device), channels: z.array(channel) });
+/** Of a file; other fields are left out. */
+export const workloadFile = z.object({ devices: z.array(device), channels: z.array(channel) });
 
 export type WorkStep = Readonly<z.infer<typeof step>>;
 export type WorkChannel = Readonly<z.infer<typeof channel>>;
