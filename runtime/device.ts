@@ -1,62 +1,40 @@
 /** A device at work: runs its program once an inference, together with its peers. */
 import { Activity } from './activity.ts';
+import type { Behaviour, OpenDevice } from './behaviour.ts';
 import type { Deadlines } from './deadlines.ts';
 import { deferred } from './deferred.ts';
 import { ShardonnxError } from './error.ts';
-import { notInputDevice, peerFailed, peerLost, stopped } from './failures.ts';
+import { comesFromOthers, notInputDevice, peerFailed, peerLost, stopped } from './failures.ts';
 import type { AbortFrame, ClockFrame } from './frame.ts';
 import { InFlight } from './in-flight.ts';
 import { inference, type Parts } from './inference.ts';
 import { checkInputs } from './inputs.ts';
 import { now } from './ipc.ts';
+import { type Log, silent } from './log.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { Peers } from './peers.ts';
-import type { NamedTensors, Program } from './program.ts';
+import type { NamedTensors } from './program.ts';
+import { Readiness } from './readiness.ts';
 import { type Result, Results } from './results.ts';
 import type { DeviceStats } from './stats.ts';
 import type { DeviceTrace } from './trace.ts';
 import type { PeerFrame, TransportListener } from './transport.ts';
 
-/** What a device does, and how. */
-export interface Behaviour {
-  readonly program: Program;
-  /** Inferences at once, twice the number of devices if not given: one that each computes, one that travels to each. */
-  readonly inFlight?: number;
-  /** Whether to record what is done and when. */
-  readonly trace?: boolean;
-  /** Told of each inference that failed on this device without being asked for here. */
-  readonly onFailure?: (inference: number, error: unknown) => void;
-}
-
-export interface OpenDevice {
-  readonly manifest: DeviceManifest;
-  /**
-   * Only on the device that holds the inputs. Resolves with what this device holds of the outputs, in the order of calls; when
-   * as many inferences as may be are in flight, further ones wait.
-   * @throws unknown-input, missing-input, input-shape, input-dtype, segment-failed, peer-failed, peer-lost, receive-timeout, inference-timeout, bad-frame
-   */
-  infer(inputs: NamedTensors): Promise<NamedTensors>;
-  /** On a device that holds outputs but no inputs: what comes, in order, until the device stops. */
-  results(): AsyncIterable<Result, undefined>;
-  /** Resolves when the device was stopped, here or by the holder of the inputs; rejects when it cannot go on. */
-  readonly stopped: Promise<void>;
-  /** Lets running inferences end, tells the peers. */
-  close(): Promise<void>;
-  stats(): DeviceStats;
-  /** What it did and when; null unless it was asked to record that. */
-  trace(): DeviceTrace | null;
-  /** Which of those it talks to are still there. */
-  peers(): Readonly<Record<string, boolean>>;
-}
-
 export class RunningDevice implements OpenDevice, TransportListener {
   readonly manifest: DeviceManifest;
   readonly #peers: Peers;
+  readonly #readiness: Readiness;
   readonly #inFlight: InFlight;
   readonly #activity: Activity;
   readonly #results = new Results();
   readonly #stopped = deferred();
+  readonly #log: Log;
+  /** Inferences of calls that have neither their outputs nor their error. */
+  readonly #calls = new Set<number>();
+  /** Settles when all earlier calls may begin, or may not. */
+  #turn: Promise<unknown> = Promise.resolve();
   #opened: Promise<void> = Promise.resolve();
+  #isOpen = false;
   #closing: Promise<void> | undefined;
   /** Resolves when all inferences that this device has begun have ended. */
   #earlier: Promise<void> = Promise.resolve();
@@ -69,7 +47,9 @@ export class RunningDevice implements OpenDevice, TransportListener {
     private readonly parts: Parts,
   ) {
     this.manifest = parts.manifest;
+    this.#log = behaviour.log ?? silent;
     this.#peers = new Peers(parts.manifest, parts.transport);
+    this.#readiness = new Readiness(parts.manifest.device, this.#peers);
     this.#inFlight = new InFlight(behaviour.inFlight ?? 2 * parts.manifest.devices.length, deadlines);
     this.#activity = new Activity(deadlines);
   }
@@ -79,6 +59,8 @@ export class RunningDevice implements OpenDevice, TransportListener {
     this.#opened = this.parts.transport.open(this);
     try {
       await this.#opened;
+      this.#isOpen = true;
+      if (this.#holdsInputs) this.#readiness.ask();
     } catch (error) {
       this.#fail(error);
       await this.close();
@@ -93,7 +75,25 @@ export class RunningDevice implements OpenDevice, TransportListener {
     checkInputs(specs, inputs);
     this.#checkAble();
     await this.#inFlight.enter();
-    return this.#run(this.#begin(), inputs);
+    try {
+      await this.#mayBegin();
+    } catch (error) {
+      this.#inFlight.leave();
+      throw error;
+    }
+    return this.#inOrder(this.#call(inputs));
+  }
+
+  async ready(seconds: number): Promise<void> {
+    for (const end = performance.now() + seconds * 1000; ; ) {
+      this.#checkAble();
+      try {
+        return await this.#readiness.wait((end - performance.now()) / 1000);
+      } catch (error) {
+        // A peer that is lost meanwhile may come back in time.
+        if (performance.now() >= end) throw error;
+      }
+    }
   }
 
   results(): AsyncIterable<Result, undefined> {
@@ -122,6 +122,21 @@ export class RunningDevice implements OpenDevice, TransportListener {
     return this.#closing;
   }
 
+  get next(): number {
+    return this.parts.mailbox.next;
+  }
+
+  joined(peer: string, next: number): void {
+    const { inputDevice } = this.manifest;
+    this.#peers.join(peer);
+    this.parts.mailbox.back(peer);
+    // Only the holder of the inputs numbers inferences: above all that anybody has heard of.
+    if (this.#holdsInputs || peer === inputDevice) this.parts.mailbox.skip(next);
+    if (this.#holdsInputs && this.#isOpen) this.#readiness.ask();
+    else this.#readiness.due(inputDevice);
+    if (this.#isOpen) this.#log('info', 'peer-joined', `${peer} is back`);
+  }
+
   frame(from: string, frame: PeerFrame): void {
     switch (frame.kind) {
       case 'tensor': {
@@ -142,6 +157,12 @@ export class RunningDevice implements OpenDevice, TransportListener {
       case 'clock':
         this.#onClock(from, frame);
         break;
+      case 'check':
+        if (from === this.manifest.inputDevice) this.#readiness.due(from, frame.token);
+        break;
+      case 'ready':
+        this.#readiness.answered(from, frame.token);
+        break;
       default:
         frame satisfies never;
     }
@@ -149,10 +170,12 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   bye(peer: string): void {
     const { device, inputDevice } = this.manifest;
-    this.#peers.leave(peer);
+    const error = peerLost(device, peer, 'it has stopped');
+    this.#peers.leave(peer, error);
     this.#inFlight.gone(peer);
-    this.parts.mailbox.gone(peer, peerLost(device, peer, 'it has stopped'));
-    if (peer === inputDevice) this.close().catch(() => {});
+    this.#readiness.refuse(error);
+    this.parts.mailbox.gone(peer, error);
+    if (peer === inputDevice && !this.behaviour.stay) this.close().catch(() => {});
   }
 
   malformed(from: string, reason: string, inference: number | null): void {
@@ -160,42 +183,87 @@ export class RunningDevice implements OpenDevice, TransportListener {
   }
 
   lost(peer: string, error: ShardonnxError): void {
-    if (this.#peers.leave(peer)) this.#fail(error);
+    if (!this.#peers.leave(peer, error) || !this.#isOpen) return;
+    if (this.behaviour.rejoin === false) {
+      this.#fail(error);
+      return;
+    }
+    const { mailbox } = this.parts;
+    this.#log('warn', error.code, error.message);
+    mailbox.gone(peer, error);
+    // Who starts inferences, and who is told of failed ones, ends all that the two had in common.
+    if (this.#holdsInputs || peer === this.manifest.inputDevice) {
+      for (const inference of mailbox.running) mailbox.fail(inference, error);
+    }
+    this.#inFlight.gone(peer);
+    this.#readiness.refuse(error);
+  }
+
+  refused(error: ShardonnxError): void {
+    this.#fail(error);
+  }
+
+  get #holdsInputs(): boolean {
+    return this.manifest.device === this.manifest.inputDevice;
   }
 
   #checkAble(): void {
-    const { device } = this.manifest;
     if (this.#error) throw this.#error;
-    if (this.#closing) throw stopped(device);
-    const { missing } = this.#peers;
-    if (missing !== undefined) throw peerLost(device, missing, 'it has stopped');
+    if (this.#closing) throw stopped(this.manifest.device);
+  }
+
+  /** In the order of calls. @throws peer-lost, not-ready, stopped */
+  async #mayBegin(): Promise<void> {
+    const before = this.#turn;
+    const own = this.#awaitPeers();
+    this.#turn = Promise.allSettled([before, own]);
+    await this.#turn;
+    await own;
+    this.#checkAble();
+  }
+
+  async #awaitPeers(): Promise<void> {
+    this.#checkAble();
+    const missing = this.#peers.missing();
+    if (missing) throw missing;
+    await this.#readiness.wait(this.deadlines.seconds);
   }
 
   #begin(): number {
-    try {
-      this.#checkAble();
-    } catch (error) {
-      this.#inFlight.leave();
-      throw error;
-    }
     const id = this.parts.mailbox.begin();
+    this.#calls.add(id);
     this.#inFlight.start(id, this.manifest.devices);
-    this.#peers.tell({ kind: 'start', inference: id });
+    this.#peers.tellAll({ kind: 'start', inference: id });
     return id;
   }
 
+  async #call(inputs: NamedTensors): Promise<NamedTensors> {
+    const id = this.#begin();
+    try {
+      const outputs = await this.#execute(id, inputs);
+      this.#calls.delete(id);
+      if (this.#peers.haveHeardOf(id)) this.#inFlight.failed(id);
+      else this.#inFlight.finished(id, this.manifest.device);
+      return outputs;
+    } catch (error) {
+      this.#calls.delete(id);
+      this.#inFlight.failed(id);
+      // Is a device that did not do its part still there, and able to?
+      if (comesFromOthers(error)) this.#readiness.ask();
+      throw error;
+    }
+  }
+
   /** Results keep the order of inferences; a failure is told at once. */
-  #run(id: number, inputs: NamedTensors): Promise<NamedTensors> {
+  async #inOrder(outputs: Promise<NamedTensors>): Promise<NamedTensors> {
     const earlier = this.#earlier;
-    const outputs = this.#execute(id, inputs);
     this.#earlier = outputs.then(
       () => earlier,
       () => earlier,
     );
-    return outputs.then(async (all) => {
-      await earlier;
-      return all;
-    });
+    const all = await outputs;
+    await earlier;
+    return all;
   }
 
   async #execute(id: number, inputs: NamedTensors): Promise<NamedTensors> {
@@ -206,10 +274,8 @@ export class RunningDevice implements OpenDevice, TransportListener {
         (async () => this.behaviour.program(inference(id, this.parts), inputs))(),
       );
       recorder.inference(performance.now() - begin);
-      this.#inFlight.finished(id, this.manifest.device);
       return outputs;
     } catch (error) {
-      this.#inFlight.failed(id);
       if (!this.#peers.haveHeardOf(id)) this.#peers.abort(this.#abortFrame(error, id));
       throw error;
     } finally {
@@ -221,11 +287,11 @@ export class RunningDevice implements OpenDevice, TransportListener {
     // The peers will hear that this device has stopped.
     if (this.#closing) return;
     const { mailbox } = this.parts;
-    if (from !== this.manifest.inputDevice || inference !== mailbox.next) {
+    if (from !== this.manifest.inputDevice || !mailbox.mayBegin(inference)) {
       this.malformed(from, `start of inference ${inference}`, null);
       return;
     }
-    this.#activity.add(this.#serve(mailbox.begin())).catch((error) => this.#fail(error));
+    this.#activity.add(this.#serve(mailbox.begin(inference))).catch((error) => this.#fail(error));
   }
 
   /** Runs an inference that the holder of the inputs has started. */
@@ -233,9 +299,9 @@ export class RunningDevice implements OpenDevice, TransportListener {
     const { inputDevice, outputDevice, device } = this.manifest;
     try {
       await this.#opened;
-      const outputs = await this.#run(id, {});
+      const outputs = await this.#inOrder(this.#execute(id, {}));
       if (device === outputDevice) await this.#results.push({ inference: id, outputs });
-      this.parts.transport.send(inputDevice, { kind: 'done', inference: id });
+      this.#peers.tell(inputDevice, { kind: 'done', inference: id });
     } catch (error) {
       if (!(error instanceof ShardonnxError)) this.#fail(error);
       this.behaviour.onFailure?.(id, error);
@@ -245,15 +311,17 @@ export class RunningDevice implements OpenDevice, TransportListener {
   #onAbort(from: string, frame: AbortFrame): void {
     const error = peerFailed(frame.device, frame.code, frame.message);
     if (frame.inference === null) {
-      this.#peers.leave(from);
-      this.#fail(error, frame);
+      if (this.behaviour.rejoin === false) {
+        this.#peers.leave(from, error);
+        this.#fail(error, frame);
+      } else this.lost(from, error);
       return;
     }
     if (this.#peers.haveHeardOf(frame.inference)) return;
     this.parts.mailbox.fail(frame.inference, error);
-    this.#inFlight.failed(frame.inference);
+    if (!this.#calls.has(frame.inference)) this.#inFlight.failed(frame.inference);
     // Not all devices know each other; the holder of the inputs knows all.
-    if (this.manifest.device === this.manifest.inputDevice) this.#peers.abort(frame, from);
+    if (this.#holdsInputs) this.#peers.abort(frame, from);
     else this.#peers.knowOfFailure(frame.inference);
   }
 
@@ -275,7 +343,9 @@ export class RunningDevice implements OpenDevice, TransportListener {
     const frame = cause ?? this.#abortFrame(error, null);
     const reason = error instanceof ShardonnxError ? error : new ShardonnxError(frame.code, frame.message);
     for (const peer of this.#peers.names) this.parts.mailbox.gone(peer, reason);
+    for (const inference of this.parts.mailbox.running) this.parts.mailbox.fail(inference, reason);
     this.#inFlight.refuse(reason);
+    this.#readiness.refuse(reason);
     this.#inFlight.clear();
     if (this.#closing) return;
     this.#error = error;
@@ -292,6 +362,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
   async #shutDown(): Promise<void> {
     const { transport, segments } = this.parts;
     this.#inFlight.refuse(this.#error ?? stopped(this.manifest.device));
+    this.#readiness.refuse(this.#error ?? stopped(this.manifest.device));
     try {
       await this.#inFlight.idle();
     } catch {
@@ -299,7 +370,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
     }
     this.#results.end();
     await this.#activity.quiet();
-    if (!this.#error) this.#peers.tell({ kind: 'bye' });
+    if (!this.#error) this.#peers.tellAll({ kind: 'bye' });
     await transport.close();
     this.deadlines.clear();
     await Promise.allSettled(segments.map((segment) => segment.release()));

@@ -1,6 +1,7 @@
 /** A device driven by a parent process on the same machine: `main.js --ipc`. */
+
+import type { OpenDevice } from './behaviour.ts';
 import { type Deferred, deferred } from './deferred.ts';
-import type { OpenDevice } from './device.ts';
 import { ShardonnxError } from './error.ts';
 import { type FromDevice, isToDevice, now, plainError, plainTensors, type ToDevice } from './ipc.ts';
 import { type DeviceOptions, openDevice } from './open-device.ts';
@@ -16,7 +17,7 @@ export async function driven(options: Omit<DeviceOptions, 'transport' | 'onFailu
   const failure = deferred<never>();
   try {
     const transport = zeromqTransport({ listen, peers: askParent });
-    device = await openDevice({ ...options, transport, onFailure: (_, error) => failure.reject(error) });
+    device = await openDevice({ ...options, transport, onFailure: (_, error) => failure.reject(error), rejoin: false });
     await drive(device, failure);
   } catch (error) {
     await tell({ type: 'error', error: plainError(error) });

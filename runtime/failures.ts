@@ -12,6 +12,11 @@ export const peerMissing = (device: string, peers: readonly string[], where: str
 export const peerLost = (device: string, peer: string, why: string) =>
   new ShardonnxError('peer-lost', `${device} lost ${peer}: ${why}`, { hint: `look at the output of ${peer}` });
 
+export const notReady = (device: string, peers: readonly string[], waited: number) =>
+  new ShardonnxError('not-ready', `${device} waited ${seconds(waited)} for ${peers.join(', ')} to be ready`, {
+    hint: `look at the output of ${peers.join(', ')}; one that has lost a peer of its own waits for it`,
+  });
+
 /** @param peer where it failed, which need not be a direct neighbour */
 export const peerFailed = (peer: string, code: string, message: string) =>
   new ShardonnxError('peer-failed', `${peer} failed: ${code}: ${message}`, {
@@ -28,6 +33,10 @@ export const badFrame = (device: string, from: string, reason: string) =>
   new ShardonnxError('bad-frame', `${from} sent ${device} what is no frame of this build: ${reason}`, {
     hint: 'use bundles of one build; if they are, something else speaks on that connection',
   });
+
+/** Whether it was another device that failed, or could not be reached in time. */
+export const comesFromOthers = (error: unknown): boolean =>
+  error instanceof ShardonnxError && ['peer-lost', 'peer-failed', 'receive-timeout', 'bad-frame'].includes(error.code);
 
 export const stopped = (device: string) => new ShardonnxError('stopped', `${device} was stopped`);
 

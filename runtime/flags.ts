@@ -20,6 +20,8 @@ export interface Flags {
   /** Folder. */
   readonly keys: string | undefined;
   readonly insecure: boolean;
+  /** Whether it goes on when the holder of the inputs stops. */
+  readonly stay: boolean;
   /** Where health and metrics are served. */
   readonly http: { readonly host: string; readonly port: number } | undefined;
   readonly log: LogFlags;
@@ -46,6 +48,7 @@ const OPTIONS = {
   threads: { type: 'string' },
   keys: { type: 'string' },
   insecure: { type: 'boolean' },
+  stay: { type: 'boolean' },
   http: { type: 'string' },
   'log-level': { type: 'string' },
   'log-format': { type: 'string' },
@@ -73,6 +76,7 @@ export async function readFlags(args: readonly string[], env: NodeJS.ProcessEnv)
     threads: given.number('threads', true),
     keys: given.text('keys'),
     insecure: given.yes('insecure'),
+    stay: given.yes('stay'),
     http: given.address('http'),
     log: {
       level: given.choice('log-level', LEVELS) ?? 'info',

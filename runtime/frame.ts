@@ -11,7 +11,7 @@ import { bytesPerElement, dtypeOfOnnxNumber, onnxNumber } from './dtype.ts';
 import type { Tensor } from './program.ts';
 import { bytesOf, elements, tensorOver } from './tensor.ts';
 
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 export interface TensorFrame {
   readonly kind: 'tensor';
@@ -43,6 +43,10 @@ export interface HelloFrame {
   readonly protocol: number;
   readonly build: string;
   readonly device: string;
+  /** Another one each time that the device is opened. */
+  readonly instance: string;
+  /** The lowest inference of which the sender knows nothing. */
+  readonly next: number;
   /** That the device has the key it says, where keys are used. */
   readonly proof?: string;
 }
@@ -62,8 +66,10 @@ export type Frame =
   | ClockFrame
   /** The holder of the inputs starts an inference; a device has finished its share of it. */
   | { readonly kind: 'start' | 'done'; readonly inference: number }
-  /** The sender stops in good order; nothing, only to see whether the peer can be reached. */
-  | { readonly kind: 'bye' | 'ping' };
+  /** The holder of the inputs asks whether an inference may start; a device that has all its peers answers. */
+  | { readonly kind: 'check' | 'ready'; readonly token: number }
+  /** The sender stops in good order; whether the peer can be reached, and its answer. */
+  | { readonly kind: 'bye' | 'ping' | 'pong' };
 
 /** Bytes that are no frame. `inference` where the header still told it. */
 export interface Malformed {
@@ -72,7 +78,20 @@ export interface Malformed {
   readonly inference: number | null;
 }
 
-const KINDS = ['hello', 'reject', 'start', 'done', 'tensor', 'abort', 'bye', 'ping', 'clock'] as const;
+const KINDS = [
+  'hello',
+  'reject',
+  'start',
+  'done',
+  'tensor',
+  'abort',
+  'bye',
+  'ping',
+  'clock',
+  'pong',
+  'check',
+  'ready',
+] as const;
 const HEADER = 16;
 const MAX_RANK = 28;
 /** Of a frame that is no tensor. */
@@ -102,8 +121,12 @@ export function encodeFrame(frame: Frame): [header: Buffer, payload: Buffer] {
     case 'start':
     case 'done':
       return [headerOf(frame.kind, frame.inference), NOTHING];
+    case 'check':
+    case 'ready':
+      return [headerOf(frame.kind, frame.token), NOTHING];
     case 'bye':
     case 'ping':
+    case 'pong':
       return [headerOf(frame.kind), NOTHING];
     case 'clock':
       return [headerOf(frame.kind), bytesOfNumbers(frame.asked, frame.answered ?? Number.NaN)];
@@ -112,9 +135,11 @@ export function encodeFrame(frame: Frame): [header: Buffer, payload: Buffer] {
       return [headerOf(frame.kind, frame.inference ?? WHOLE_DEVICE), json({ device, code, message: cut(message) })];
     }
     case 'hello': {
-      const header = headerOf(frame.kind);
+      const header = headerOf(frame.kind, frame.next);
       header[2] = frame.protocol;
-      return [header, json({ build: frame.build, device: frame.device, proof: frame.proof })];
+      const { build, device, instance, proof } = frame;
+      const hello = { build, device, instance, proof };
+      return [header, json(hello)];
     }
     case 'reject':
       return [headerOf(frame.kind), json({ code: frame.code, message: cut(frame.message) })];
@@ -165,8 +190,12 @@ function decodeControl(
     case 'start':
     case 'done':
       return { kind, inference };
+    case 'check':
+    case 'ready':
+      return { kind, token: inference };
     case 'bye':
     case 'ping':
+    case 'pong':
       return { kind };
     case 'clock': {
       if (payload.length !== 16) return malformed(`a clock of ${payload.length} bytes`);
@@ -174,9 +203,10 @@ function decodeControl(
       return { kind, asked, answered: Number.isNaN(answered) ? null : answered };
     }
     case 'hello': {
-      const { build, device, proof } = texts(payload);
+      const { build, device, instance = '', proof } = texts(payload);
       if (build === undefined || device === undefined) return malformed('a hello without build and device');
-      return { kind, protocol: header[2] ?? 0, build, device, ...(proof !== undefined && { proof }) };
+      const hello = { protocol: header[2] ?? 0, build, device, instance, next: inference };
+      return { kind, ...hello, ...(proof !== undefined && { proof }) };
     }
     case 'reject': {
       const { code, message } = texts(payload);

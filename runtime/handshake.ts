@@ -35,8 +35,11 @@ export function refusal(
   return null;
 }
 
+/** The code of the one refusal that is for good. */
+export const DUPLICATE = 'duplicate-peer';
+
 export const duplicatePeer = (mine: string, other: string) =>
-  new ShardonnxError('duplicate-peer', `a second ${other} called ${mine}`, { hint: `run ${other} only once` });
+  new ShardonnxError(DUPLICATE, `a second ${other} called ${mine}`, { hint: `run ${other} only once` });
 
 export const notItsKey = (device: string) =>
   new ShardonnxError('key-mismatch', `who says to be ${short(device)} does not have its key`, { hint: ONE_KEY });
@@ -53,11 +56,12 @@ const ONE_BUILD = 'give all devices their folders of one and the same build';
 /** What strangers say of themselves is not repeated at any length. */
 const short = (text: string): string => JSON.stringify(text.slice(0, 64)).slice(1, -1);
 
-/** Which peers are still to come. */
+/** Which peers are still to come, until all have been there at once. */
 export class Joining {
   readonly #missing: Set<string>;
   readonly #done = deferred();
   #timer: NodeJS.Timeout | undefined;
+  #open = true;
 
   constructor(
     private readonly device: string,
@@ -67,16 +71,16 @@ export class Joining {
     this.#resolveIfComplete();
   }
 
-  /** Whether some are. */
+  /** Whether it still waits for some. */
   get open(): boolean {
-    return this.#missing.size > 0;
+    return this.#open;
   }
 
   /** Resolves once every peer has joined. @param where completes "waited 10 s for robot …" @throws peer-missing */
   within(seconds: number, where: (peer: string) => string): Promise<void> {
     this.#timer = setTimeout(() => {
       const missing = [...this.#missing];
-      this.#done.reject(peerMissing(this.device, missing, where(missing[0] ?? ''), seconds));
+      this.fail(peerMissing(this.device, missing, where(missing[0] ?? ''), seconds));
     }, seconds * 1000);
     return this.#done.promise.finally(() => clearTimeout(this.#timer));
   }
@@ -92,14 +96,17 @@ export class Joining {
   }
 
   fail(error: ShardonnxError): void {
+    this.#open = false;
     this.#done.reject(error);
   }
 
   cancel(): void {
-    this.#done.reject(stopped(this.device));
+    this.fail(stopped(this.device));
   }
 
   #resolveIfComplete(): void {
-    if (this.#missing.size === 0) this.#done.resolve();
+    if (this.#missing.size > 0) return;
+    this.#open = false;
+    this.#done.resolve();
   }
 }

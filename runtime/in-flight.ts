@@ -37,6 +37,12 @@ export class InFlight {
     this.#unfinished.set(inference, new Set(devices));
   }
 
+  /** What was one inference goes on as another, in the same place. */
+  again(inference: number, next: number, devices: readonly string[]): void {
+    this.#unfinished.delete(inference);
+    this.start(next, devices);
+  }
+
   finished(inference: number, device: string): void {
     const unfinished = this.#unfinished.get(inference);
     unfinished?.delete(device);

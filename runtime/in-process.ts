@@ -1,7 +1,7 @@
 /** A team in this process: each device's program.js is imported here. */
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { OpenDevice } from './device.ts';
+import type { OpenDevice } from './behaviour.ts';
 import { ShardonnxError } from './error.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { memoryTransport } from './memory-transport.ts';
@@ -28,7 +28,17 @@ export async function inProcess({
     const directory = join(build, device);
     const program = await importProgram(directory, manifest);
     const onFailure = (_: number, error: unknown) => failures.add(device, error);
-    const options = { directory, program, transport, timeouts, threads: threads(manifest), inFlight, trace, onFailure };
+    const options = {
+      directory,
+      program,
+      transport,
+      timeouts,
+      threads: threads(manifest),
+      inFlight,
+      trace,
+      onFailure,
+      rejoin: false,
+    };
     const one = await openDevice(options);
     one.stopped.catch((error) => failures.add(device, error));
     opened.push(one);

@@ -1,7 +1,8 @@
 /** What a bundle, the command line and other programs use of the runtime. */
+
+export type { OpenDevice } from './behaviour.ts';
 export { type Bundle, type BundleOptions, openBundle } from './bundle.ts';
 export { beginOf, type ChromeEvent, type ChromeTrace, chromeTrace } from './chrome-trace.ts';
-export type { OpenDevice } from './device.ts';
 export { bytesPerElement, type DType, dtypes, isDType, type NumericArray, type NumericDType } from './dtype.ts';
 export { ShardonnxError } from './error.ts';
 export { checkInputs, describe, unknownInput } from './inputs.ts';

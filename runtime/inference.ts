@@ -38,6 +38,8 @@ export function inference(id: number, parts: Parts): Device {
       const segment = segments[index];
       if (!segment) throw new RangeError(`${manifest.device} has no segment ${index}`);
       const outputs = await turns.take(id, async () => {
+        // Of an inference that has failed while it waited for its turn nothing is computed any more.
+        mailbox.check(id);
         const begin = performance.now();
         const made = await segment.run(inputs);
         const end = performance.now();

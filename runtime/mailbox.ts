@@ -22,6 +22,10 @@ interface Box {
   /** Channels whose tensor came; it is handed out once. */
   readonly seen: Set<number>;
   readonly waiting: Map<number, Waiter>;
+  /** Peers that nothing more comes from, also if they are back. */
+  readonly gone: Map<string, ShardonnxError>;
+  /** If not, something came before its start. */
+  begun: boolean;
   error: ShardonnxError | null;
 }
 
@@ -42,9 +46,21 @@ export class Mailbox {
     private readonly recorder: Recorder,
   ) {}
 
-  /** The id that {@link begin} expects next: inferences begin in order 0, 1, 2 … */
+  /** The lowest id of which nothing is known here; {@link begin} takes none that is below. */
   get next(): number {
-    return this.#next;
+    return Math.max(this.#next, ...[...this.#boxes.keys()].map((inference) => inference + 1));
+  }
+
+  /** No inference below `next` begins any more. */
+  skip(next: number): void {
+    this.#next = Math.max(this.#next, next);
+    for (const [inference, { begun }] of this.#boxes)
+      if (!begun && inference < this.#next) this.#boxes.delete(inference);
+  }
+
+  /** Whether {@link begin} takes it. */
+  mayBegin(inference: number): boolean {
+    return inference >= this.#next;
   }
 
   /** Inferences that have begun, or of which something has come, and that have not ended. */
@@ -52,12 +68,29 @@ export class Mailbox {
     return this.#boxes.size;
   }
 
-  begin(): number {
-    const inference = this.#next++;
+  /** Ids are used once, also by other devices before this one was opened; their order is that of beginning. */
+  begin(inference: number = this.#next): number {
     const box = this.#box(inference);
+    box.begun = true;
+    this.skip(inference + 1);
     box.error ??= this.#spoilt;
     this.#spoilt = null;
     return inference;
+  }
+
+  /** Whether this inference has begun and not ended. */
+  isRunning(inference: number): boolean {
+    return this.#boxes.get(inference)?.begun ?? false;
+  }
+
+  get running(): number[] {
+    return [...this.#boxes].flatMap(([inference, { begun }]) => (begun ? [inference] : []));
+  }
+
+  /** @throws what {@link fail} was told of the inference */
+  check(inference: number): void {
+    const error = this.#boxes.get(inference)?.error;
+    if (error) throw error;
   }
 
   /** Frames of this inference that still come are dropped. */
@@ -115,7 +148,7 @@ export class Mailbox {
 
   #wait(box: Box, from: string, id: number): Promise<Tensor> {
     return new Promise((resolve, reject) => {
-      const error = box.error ?? this.#gone.get(from);
+      const error = box.error ?? box.gone.get(from) ?? this.#gone.get(from);
       if (error) {
         reject(error);
         return;
@@ -146,16 +179,22 @@ export class Mailbox {
       this.fail(inference, error);
       return;
     }
-    const running = [...this.#boxes.keys()].filter((key) => key < this.#next);
+    const { running } = this;
     if (running.length === 0) this.#spoilt = error;
     for (const key of running) this.fail(key, error);
   }
 
-  /** What `peer` has sent can still be received, nothing more. */
+  /** What `peer` has sent can still be received, nothing more; of inferences that have begun by now, also not if it is back. */
   gone(peer: string, error: ShardonnxError): void {
-    if (this.#gone.has(peer)) return;
     this.#gone.set(peer, error);
-    for (const box of this.#boxes.values()) this.#reject(box, (waiter) => waiter.peer === peer, error);
+    for (const box of this.#boxes.values()) {
+      if (!box.gone.has(peer)) box.gone.set(peer, error);
+      this.#reject(box, (waiter) => waiter.peer === peer, error);
+    }
+  }
+
+  back(peer: string): void {
+    this.#gone.delete(peer);
   }
 
   /** Peers, too, work on the earlier of two inferences first: what waits in later ones waited for this step as well. */
@@ -186,7 +225,7 @@ export class Mailbox {
   #box(inference: number): Box {
     let box = this.#boxes.get(inference);
     if (!box) {
-      box = { arrived: new Map(), seen: new Set(), waiting: new Map(), error: null };
+      box = { arrived: new Map(), seen: new Set(), waiting: new Map(), gone: new Map(), begun: false, error: null };
       this.#boxes.set(inference, box);
     }
     return box;

@@ -1,7 +1,7 @@
 /** What a bundle's main.js calls: one device from the command line. */
 import { writeFile } from 'node:fs/promises';
+import type { OpenDevice } from './behaviour.ts';
 import { chromeTrace } from './chrome-trace.ts';
-import type { OpenDevice } from './device.ts';
 import { driven } from './driven.ts';
 import { ShardonnxError } from './error.ts';
 import { notInputDevice } from './failures.ts';
@@ -53,6 +53,7 @@ async function run({ directory, program }: MainOptions, flags: Flags, work: Work
     program,
     timeouts,
     inFlight,
+    stay: flags.stay,
     trace: flags.trace !== undefined,
     ...(flags.threads !== undefined && { threads: flags.threads }),
   };
@@ -143,7 +144,7 @@ async function work(
     if (flags.output !== undefined) await writeOutputs(flags.output, outputs);
   };
   if (inputs) {
-    await feed(device, inputs, flags, write, stop);
+    await feed({ device, inputs, flags, log, write, stop });
     await device.close();
   } else if (name === outputDevice) {
     for await (const { inference, outputs } of device.results()) {
@@ -159,21 +160,44 @@ async function work(
   const count = Math.max(inferences, latencyMs.length);
   const median = count ? `, median ${summary.median?.toFixed(2)} ms` : '';
   log('info', 'finished', `finished after ${count} inferences${median}`);
-  if (flags.json) console.log(JSON.stringify({ ok: true, inferences: count, latencyMs: summary, ...stats }));
+  // Who stops a device asks nothing more of it.
+  if (stop.aborted) process.exitCode = 0;
+  if (flags.json)
+    console.log(JSON.stringify({ ok: !process.exitCode, inferences: count, latencyMs: summary, ...stats }));
 }
 
-/** Until all are done or a signal came: then those that have begun are finished, and no more begins. */
-async function feed(
-  device: OpenDevice,
-  inputs: NamedTensors,
-  { repeat, inFlight }: Flags,
-  write: (outputs: NamedTensors) => Promise<void>,
-  stop: AbortSignal,
-): Promise<void> {
-  try {
-    for await (const outputs of stream(repeat, inFlight, () => device.infer(inputs))) await write(outputs);
-  } catch (error) {
-    if (!(stop.aborted && error instanceof ShardonnxError && error.code === 'stopped')) throw error;
+interface Feed {
+  readonly device: OpenDevice;
+  readonly inputs: NamedTensors;
+  readonly flags: Flags;
+  readonly log: Log;
+  readonly write: (outputs: NamedTensors) => Promise<void>;
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Until all are done or a signal came: then those that have begun are finished, and no more begins. One that fails is told, and
+ * the next one begins once the peers are ready again.
+ */
+async function feed({ device, inputs, flags, log, write, stop }: Feed): Promise<void> {
+  const { repeat, inFlight, timeouts } = flags;
+  let left = repeat;
+  const one = async (): Promise<NamedTensors | null> => {
+    left--;
+    try {
+      return await device.infer(inputs);
+    } catch (error) {
+      if (stop.aborted) return null;
+      if (!(error instanceof ShardonnxError)) throw error;
+      process.exitCode = 1;
+      tell(log, error);
+      if (left > 0) await device.ready(timeouts.connect).catch((why) => stop.aborted || Promise.reject(why));
+      return null;
+    }
+  };
+  for await (const outputs of stream(repeat, inFlight, one)) {
+    if (outputs) await write(outputs);
+    else if (stop.aborted) return;
   }
 }
 

@@ -9,6 +9,11 @@ interface Member extends Joinable {
   readonly joining: Joining;
 }
 
+function meet(one: Member, other: Member): void {
+  one.listener.joined(other.device, other.listener.next);
+  one.joining.joined(other.device);
+}
+
 /** Devices opened with the factory that one call returns reach each other. */
 export function memoryTransport(): TransportFactory {
   const members = new Map<string, Member>();
@@ -41,8 +46,8 @@ class MemoryTransport implements Transport {
         me.joining.fail(error);
         break;
       }
-      other.joining.joined(me.device);
-      me.joining.joined(name);
+      meet(other, me);
+      meet(me, other);
     }
     this.members.set(me.device, me);
     await me.joining.within(timeouts.connect, () => 'in this process');
@@ -54,8 +59,10 @@ class MemoryTransport implements Transport {
     queueMicrotask(() => {
       const peer = this.members.get(to);
       if (!peer) return;
-      if (frame.kind === 'bye') peer.listener.bye(device);
-      else peer.listener.frame(device, frame);
+      if (frame.kind === 'bye') {
+        peer.joining.left(device);
+        peer.listener.bye(device);
+      } else peer.listener.frame(device, frame);
     });
   }
 

@@ -1,6 +1,6 @@
 /** What a device has done, as Prometheus reads it. Loaded when there is a port to ask at. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { OpenDevice } from './device.ts';
+import type { OpenDevice } from './behaviour.ts';
 import type { DeviceManifest } from './manifest.ts';
 import type { DeviceStats } from './stats.ts';
 

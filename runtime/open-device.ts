@@ -1,7 +1,9 @@
 /** Opens a device's folder: what is in it is checked and loaded before the device joins its peers. */
+
+import type { Behaviour, OpenDevice } from './behaviour.ts';
 import { Deadlines } from './deadlines.ts';
-import { type Behaviour, type OpenDevice, RunningDevice } from './device.ts';
-import { type Log, silent } from './log.ts';
+import { RunningDevice } from './device.ts';
+import { silent } from './log.ts';
 import { Mailbox } from './mailbox.ts';
 import { readDeviceManifest } from './read-manifest.ts';
 import { loadSegments } from './segment.ts';
@@ -18,7 +20,6 @@ export interface DeviceOptions extends Behaviour {
   readonly timeouts?: Partial<Timeouts>;
   /** onnxruntime's; device.json's if not given. */
   readonly threads?: number | null;
-  readonly log?: Log;
   /** Told how long each finished inference took here. */
   readonly onInference?: (ms: number) => void;
 }

@@ -1,6 +1,6 @@
 /** Health and metrics over HTTP: whether the process lives, whether it takes inferences, what it has done. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { OpenDevice } from './device.ts';
+import type { OpenDevice } from './behaviour.ts';
 import { ShardonnxError } from './error.ts';
 import type { DeviceManifest } from './manifest.ts';
 import type { Metrics } from './metrics.ts';

@@ -1,4 +1,5 @@
-/** The devices that one device talks to: which of them are still there, and what all of them are told. */
+/** The devices that one device talks to: which of them are there now, and what all of them are told. */
+import type { ShardonnxError } from './error.ts';
 import type { AbortFrame } from './frame.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { type PeerFrame, peersOf, type Transport } from './transport.ts';
@@ -8,7 +9,9 @@ const REMEMBERED = 1024;
 
 export class Peers {
   readonly names: readonly string[];
-  readonly #left = new Set<string>();
+  readonly #present = new Set<string>();
+  /** Why those that were there are not any more. */
+  readonly #left = new Map<string, ShardonnxError>();
   /** Inferences whose failure the peers know of. */
   readonly #failed = new Set<number>();
 
@@ -19,34 +22,50 @@ export class Peers {
     this.names = peersOf(manifest);
   }
 
-  /** One that is not there any more. */
-  get missing(): string | undefined {
-    const [first] = this.#left;
-    return first;
+  /** Whether all are there. */
+  get complete(): boolean {
+    return this.#present.size === this.names.length;
   }
 
   present(): Record<string, boolean> {
-    return Object.fromEntries(this.names.map((name) => [name, !this.#left.has(name)]));
+    return Object.fromEntries(this.names.map((name) => [name, this.#present.has(name)]));
   }
 
-  /** False: it had left before. */
-  leave(peer: string): boolean {
-    const there = !this.#left.has(peer);
-    this.#left.add(peer);
+  /** Why one of these is not there; null if all are. */
+  missing(names: readonly string[] = this.names): ShardonnxError | null {
+    for (const name of names) {
+      const error = this.#present.has(name) ? undefined : this.#left.get(name);
+      if (error) return error;
+    }
+    return null;
+  }
+
+  join(peer: string): void {
+    this.#present.add(peer);
+    this.#left.delete(peer);
+  }
+
+  /** False: it was not there. */
+  leave(peer: string, error: ShardonnxError): boolean {
+    const there = this.#present.delete(peer);
+    // The first reason tells most: a peer that stops says so before its connection ends.
+    if (there) this.#left.set(peer, error);
     return there;
   }
 
+  tell(peer: string, frame: PeerFrame): void {
+    if (this.#present.has(peer)) this.transport.send(peer, frame);
+  }
+
   /** Tells all that are there. */
-  tell(frame: PeerFrame | { readonly kind: 'bye' }, except: readonly string[] = []): void {
-    for (const peer of this.names) {
-      if (!this.#left.has(peer) && !except.includes(peer)) this.transport.send(peer, frame);
-    }
+  tellAll(frame: PeerFrame | { readonly kind: 'bye' }, except: readonly string[] = []): void {
+    for (const peer of this.#present) if (!except.includes(peer)) this.transport.send(peer, frame);
   }
 
   /** Tells that a device failed, but not that device, nor the one that told this one. */
   abort(frame: AbortFrame, from?: string): void {
     if (frame.inference !== null) this.knowOfFailure(frame.inference);
-    this.tell(frame, [frame.device, ...(from === undefined ? [] : [from])]);
+    this.tellAll(frame, [frame.device, ...(from === undefined ? [] : [from])]);
   }
 
   /** They need not be told that this inference failed. */

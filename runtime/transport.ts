@@ -2,7 +2,7 @@
 
 import type { Dropped } from './dropped.ts';
 import type { ShardonnxError } from './error.ts';
-import type { AbortFrame, ClockFrame, TensorFrame } from './frame.ts';
+import type { AbortFrame, ClockFrame, Frame, TensorFrame } from './frame.ts';
 import type { DeviceManifest } from './manifest.ts';
 
 /** What a device gets from its peers once they have shaken hands. */
@@ -10,16 +10,22 @@ export type PeerFrame =
   | TensorFrame
   | AbortFrame
   | ClockFrame
-  | { readonly kind: 'start' | 'done'; readonly inference: number };
+  | Extract<Frame, { readonly kind: 'start' | 'done' | 'check' | 'ready' }>;
 
 export interface TransportListener {
+  /** The lowest inference of which this device knows nothing. */
+  readonly next: number;
+  /** The peer has shaken hands, perhaps again. @param next the lowest inference of which it knows nothing */
+  joined(peer: string, next: number): void;
   frame(from: string, frame: PeerFrame): void;
   /** The peer stops in good order. */
   bye(peer: string): void;
   /** A peer that has shaken hands sent what is no frame. `inference` if it could be told. */
   malformed(from: string, reason: string, inference: number | null): void;
-  /** The peer is gone for good. */
+  /** The connection is gone, and all that was under way with it; the peer may join again. */
   lost(peer: string, error: ShardonnxError): void;
+  /** The peers will never work with this device. */
+  refused(error: ShardonnxError): void;
 }
 
 /** Counted where it happens, read by stats. Bytes are those of tensors, without headers and control frames. */

@@ -11,7 +11,15 @@ import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zero
 interface Peer {
   readonly name: string;
   readonly routingId: Buffer;
+  readonly instance: string;
   broken: boolean;
+  /** One that says to be the same device, and waits until it is clear that this one is gone. */
+  rival: Rival | null;
+}
+
+interface Rival {
+  readonly routingId: Buffer;
+  readonly hello: HelloFrame;
 }
 
 /** ms after some connection broke at which all peers are probed: ROUTER does not say whose it was. */
@@ -79,36 +87,73 @@ export class Answerer {
       if (!routingId) continue;
       const peer = this.#byRoutingId.get(routingId.toString('latin1'));
       const frame = decodeFrame(parts);
+      if (peer?.rival && frame.kind === 'pong') this.#keep(peer);
       if (frame.kind === 'hello') this.#greet(routingId, frame);
-      else if (peer) this.wire.dispatch(peer.name, frame);
+      else if (peer) this.wire.dispatch(peer.name, frame, (reply) => this.send(peer.name, reply));
       else this.wire.dropped.add('a stranger sent something');
     }
   }
 
   #greet(routingId: Buffer, said: HelloFrame): void {
-    const { manifest, joining, dropped } = this.wire;
+    const { manifest, dropped } = this.wire;
     if (!this.#isWhoItSays(routingId, said)) {
       const error = notItsKey(said.device);
       this.#send(routingId, reject(error));
       dropped.add(error.message);
       return;
     }
-    const known = this.#peers.get(said.device);
-    const error =
-      refusal(manifest, said, callersOf(manifest)) ??
-      (known && !known.routingId.equals(routingId) ? duplicatePeer(manifest.device, said.device) : null);
+    const error = refusal(manifest, said, callersOf(manifest));
     if (error) {
-      this.#send(routingId, reject(error));
-      // While devices join, a wrong one is a wrong deployment; later a stranger must not stop those at work.
-      if (joining.open) joining.fail(error);
-      else dropped.add(error.message);
+      this.#refuse(routingId, error);
       return;
     }
-    const peer = { name: said.device, routingId, broken: false };
+    const known = this.#peers.get(said.device);
+    if (!known || known.routingId.equals(routingId)) this.#welcome(routingId, said);
+    else if (known.broken || known.instance === said.instance) {
+      known.rival = null;
+      this.#remove(known);
+      this.#welcome(routingId, said);
+    } else this.#challenge(known, { routingId, hello: said });
+  }
+
+  #welcome(routingId: Buffer, said: HelloFrame): void {
+    const known = this.#peers.get(said.device);
+    this.#send(routingId, this.wire.hello());
+    if (known) return;
+    const peer = { name: said.device, routingId, instance: said.instance, broken: false, rival: null };
     this.#peers.set(peer.name, peer);
     this.#byRoutingId.set(routingId.toString('latin1'), peer);
-    this.#send(routingId, this.wire.hello());
-    joining.joined(peer.name);
+    this.wire.joined(peer.name, said);
+  }
+
+  #refuse(routingId: Buffer, error: ShardonnxError): void {
+    const { joining, dropped } = this.wire;
+    this.#send(routingId, reject(error));
+    // While devices join, a wrong one is a wrong deployment; later a stranger must not stop those at work.
+    if (joining.open) joining.fail(error);
+    else dropped.add(error.message);
+  }
+
+  /** Is it a device started twice, or started again after a break that is not noticed yet? The one that is there answers, or its connection ends. */
+  #challenge(peer: Peer, rival: Rival): void {
+    peer.rival = rival;
+    this.#probe();
+    this.#after(2 * this.wire.silence, () => peer.rival === rival && this.#keep(peer));
+  }
+
+  /** The one that is there is alive. */
+  #keep(peer: Peer): void {
+    const { rival, name } = peer;
+    peer.rival = null;
+    if (rival) this.#refuse(rival.routingId, duplicatePeer(this.wire.manifest.device, name));
+  }
+
+  #remove(peer: Peer): void {
+    if (this.#peers.get(peer.name) !== peer) return;
+    this.#peers.delete(peer.name);
+    this.#byRoutingId.delete(peer.routingId.toString('latin1'));
+    this.wire.lost(peer.name);
+    if (peer.rival) this.#welcome(peer.rival.routingId, peer.rival.hello);
   }
 
   #isWhoItSays(routingId: Buffer, { device, proof }: HelloFrame): boolean {
@@ -132,15 +177,7 @@ export class Answerer {
   #broke(peer: Peer): void {
     if (peer.broken || this.#closed) return;
     peer.broken = true;
-    const { joining } = this.wire;
-    if (joining.open) {
-      // It may come back while others are still missing.
-      this.#peers.delete(peer.name);
-      this.#byRoutingId.delete(peer.routingId.toString('latin1'));
-      joining.left(peer.name);
-      return;
-    }
-    this.#after(GRACE, () => this.wire.lost(peer.name));
+    this.#after(GRACE, () => this.#remove(peer));
   }
 
   #send(routingId: Buffer, parts: Parts, unreachable: () => void = () => {}): void {

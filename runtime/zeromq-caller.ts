@@ -1,4 +1,4 @@
-/** The connecting end: one DEALER socket a peer. */
+/** The connecting end: one DEALER socket a peer, another one after each break. */
 import { randomUUID } from 'node:crypto';
 import type { Dealer } from 'zeromq';
 import { ShardonnxError } from './error.ts';
@@ -7,95 +7,122 @@ import { keyRefused, refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
 import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
 
+/** ms after which a peer that refused this device is asked again. */
+const REFUSED = 1000;
+
+/** One connection of several that follow each other. */
+interface Connection {
+  readonly socket: Dealer;
+  readonly routingId: string;
+  /** This device has said what it is. */
+  greeted: boolean;
+  /** Both have. */
+  joined: boolean;
+}
+
 export class Caller {
   /** Why it has not joined, as far as is known: completes "waited for server at tcp://…". */
   trouble = '';
-  readonly #socket: Dealer;
-  readonly #routingId: string;
-  #joined = false;
+  #connection: Connection;
   #closed = false;
-  #verdict: NodeJS.Timeout | undefined;
+  #renewal: NodeJS.Timeout | undefined;
 
   /** @throws bad-endpoint */
   constructor(
     private readonly wire: Wire,
     /** Who is expected there. */
     private readonly peer: string,
-    endpoint: string,
+    private readonly endpoint: string,
   ) {
     if (!isEndpoint(endpoint) || endpoint.endsWith('*')) throw badEndpoint(peer, endpoint, undefined);
-    const { Dealer } = zeromq();
-    // Unique, and not the name: ROUTER silently ignores a second peer of the same id, which could then not be told why.
-    this.#routingId = `${wire.manifest.device.slice(0, 100)}/${randomUUID()}`;
-    this.#socket = new Dealer({
-      ...wire.socketOptions(endpoint),
-      ...(wire.keys && { ...wire.keys.own(), curveServerKey: wire.keys.of(peer) }),
-      routingId: this.#routingId,
-      reconnectInterval: 100,
-    });
-    void this.#watch();
-    void this.#read();
-    try {
-      this.#socket.connect(endpoint);
-    } catch (cause) {
-      this.close();
-      throw badEndpoint(peer, endpoint, cause);
-    }
+    this.#connection = this.#connect();
   }
 
   /** Goes nowhere as long as the two have not shaken hands. */
   send(parts: Parts): void {
-    if (this.#joined) this.#send(parts);
+    if (this.#connection.joined) this.#send(this.#connection, parts);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#verdict);
+    clearTimeout(this.#renewal);
+    const { socket } = this.#connection;
     // There is no use in waiting for a peer that is gone.
-    this.#socket.linger = this.#verdict ? 0 : LINGER;
-    this.#socket.close();
+    socket.linger = this.#renewal ? 0 : LINGER;
+    socket.close();
   }
 
-  #send(parts: Parts): void {
+  #connect(): Connection {
+    const { Dealer } = zeromq();
+    const { keys, manifest } = this.wire;
+    // Unique, and not the name: ROUTER silently ignores a second peer of the same id, which could then not be told why.
+    const routingId = `${manifest.device.slice(0, 100)}/${randomUUID()}`;
+    const socket = new Dealer({
+      ...this.wire.socketOptions(this.endpoint),
+      ...(keys && { ...keys.own(), curveServerKey: keys.of(this.peer) }),
+      routingId,
+      reconnectInterval: 100,
+    });
+    const connection = { socket, routingId, greeted: false, joined: false };
+    void this.#watch(connection);
+    void this.#read(connection);
+    try {
+      socket.connect(this.endpoint);
+    } catch (cause) {
+      socket.close();
+      throw badEndpoint(this.peer, this.endpoint, cause);
+    }
+    return connection;
+  }
+
+  #send({ socket }: Connection, parts: Parts): void {
     // With sendTimeout 0 and no high-water mark a DEALER that was connected once takes everything.
-    if (!this.#closed) void this.#socket.send([...parts]);
+    if (!socket.closed) socket.send([...parts]).catch(() => {});
   }
 
-  async #read(): Promise<void> {
-    for await (const parts of this.#socket) this.#take(decodeFrame(parts));
+  async #read(connection: Connection): Promise<void> {
+    for await (const parts of connection.socket) this.#take(connection, decodeFrame(parts));
   }
 
-  #take(frame: Frame | Malformed): void {
+  #take(connection: Connection, frame: Frame | Malformed): void {
     const { joining, manifest, dropped } = this.wire;
-    if (this.#joined || frame.kind === 'reject') {
-      this.wire.dispatch(this.peer, frame);
+    if (frame.kind === 'reject') {
+      // Not at once again: what it refused does not change so soon.
+      this.#renewAfter(connection, REFUSED);
+    }
+    if (connection.joined || frame.kind === 'reject') {
+      this.wire.dispatch(this.peer, frame, (parts) => this.#send(connection, parts));
     } else if (frame.kind === 'hello') {
       const error = refusal(manifest, frame, [this.peer]);
       if (error) {
-        this.#send(reject(error));
+        this.#send(connection, reject(error));
         joining.fail(error);
         return;
       }
-      this.#joined = true;
-      joining.joined(this.peer);
+      connection.joined = true;
+      this.wire.joined(this.peer, frame);
     } else {
       dropped.add(`${this.peer} sent something before its hello`);
     }
   }
 
-  async #watch(): Promise<void> {
-    for await (const { type } of this.#socket.events) {
-      if (this.#closed) continue;
-      if (type === 'handshake' && !this.#joined) this.#send(this.#hello());
-      if (type === 'disconnect' && this.#joined) this.#broke();
+  async #watch(connection: Connection): Promise<void> {
+    for await (const { type } of connection.socket.events) {
+      if (this.#closed || connection !== this.#connection) continue;
+      if (type === 'handshake') {
+        connection.greeted = true;
+        this.#send(connection, this.#hello(connection));
+      }
+      // What the peer said before is still in the socket.
+      if (type === 'disconnect' && connection.greeted) this.#renewAfter(connection, GRACE);
       if (type.startsWith('handshake:error')) this.#refused(type);
     }
   }
 
-  #hello(): Parts {
+  #hello({ routingId }: Connection): Parts {
     const { keys, manifest } = this.wire;
-    return this.wire.hello(keys?.proof(this.peer, this.wire.claim(manifest.device, this.#routingId)));
+    return this.wire.hello(keys?.proof(this.peer, this.wire.claim(manifest.device, routingId)));
   }
 
   /** Below all frames: what is there does not speak as this device does. */
@@ -106,15 +133,18 @@ export class Caller {
     this.trouble = ', where the handshake breaks off: both need keys of one "shardonnx keys", or neither';
   }
 
-  #broke(): void {
-    const { joining } = this.wire;
-    if (joining.open) {
-      // It may come back while others are still missing; ZeroMQ keeps trying.
-      this.#joined = false;
-      joining.left(this.peer);
-      return;
-    }
-    this.#verdict ??= setTimeout(() => this.wire.lost(this.peer), GRACE);
+  /**
+   * ZeroMQ would connect the same socket again and go on, with what was queued but without what was lost: the peers could not
+   * tell where they are. With a new one they begin anew.
+   */
+  #renewAfter(connection: Connection, delay: number): void {
+    if (this.#closed || connection !== this.#connection) return;
+    this.#renewal ??= setTimeout(() => {
+      this.#renewal = undefined;
+      connection.socket.close();
+      this.#connection = this.#connect();
+      if (connection.joined) this.wire.lost(this.peer);
+    }, delay);
   }
 }
 

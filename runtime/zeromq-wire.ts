@@ -1,11 +1,20 @@
 /** What both ends of a ZeroMQ connection share. */
 
+import { randomUUID } from 'node:crypto';
 import type { Dropped } from './dropped.ts';
 import { bytesPerElement } from './dtype.ts';
 import { ShardonnxError } from './error.ts';
 import { peerLost } from './failures.ts';
-import { encodeFrame, type Frame, MAX_CONTROL_BYTES, type Malformed, PROTOCOL, type RejectFrame } from './frame.ts';
-import type { Joining } from './handshake.ts';
+import {
+  encodeFrame,
+  type Frame,
+  type HelloFrame,
+  MAX_CONTROL_BYTES,
+  type Malformed,
+  PROTOCOL,
+  type RejectFrame,
+} from './frame.ts';
+import { DUPLICATE, type Joining } from './handshake.ts';
 import type { Keys } from './keys.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { elements } from './tensor.ts';
@@ -26,10 +35,13 @@ const UNREAD = 1000;
 /** What a device gives to all its connections, and what each of them does the same way. */
 export class Wire {
   readonly manifest: DeviceManifest;
+  /** ms without a sign of life after which a connection is given up. */
+  readonly silence: number;
+  readonly #instance = randomUUID();
   readonly dropped: Dropped;
 
   constructor(
-    private readonly setup: TransportSetup,
+    setup: TransportSetup,
     readonly listener: TransportListener,
     readonly joining: Joining,
     /** Without them connections are neither encrypted nor anybody's in particular. */
@@ -37,6 +49,7 @@ export class Wire {
   ) {
     this.manifest = setup.manifest;
     this.dropped = setup.dropped;
+    this.silence = (setup.timeouts.inference * 1000) / 2;
   }
 
   /**
@@ -46,7 +59,7 @@ export class Wire {
    * they may not be much stricter than the wait for the frame itself.
    */
   socketOptions(endpoint: string) {
-    const silence = (this.setup.timeouts.inference * 1000) / 2;
+    const { silence } = this;
     return {
       sendHighWaterMark: 0,
       receiveHighWaterMark: UNREAD,
@@ -55,6 +68,8 @@ export class Wire {
       heartbeatTimeout: silence,
       heartbeatInterval: Math.max(50, Math.min(2000, silence / 4)),
       handshakeInterval: 5000,
+      // Of a cut network the system would try again only after minutes.
+      connectTimeout: 3000,
       maxMessageSize: largestMessage(this.manifest),
       ipv6: endpoint.includes('['),
     };
@@ -63,7 +78,9 @@ export class Wire {
   /** @param proof see {@link Wire.claim} */
   hello(proof?: string): Parts {
     const { build, device } = this.manifest;
-    return encodeFrame({ kind: 'hello', protocol: PROTOCOL, build, device, ...(proof !== undefined && { proof }) });
+    const { next } = this.listener;
+    const hello = { kind: 'hello', protocol: PROTOCOL, build, device, instance: this.#instance, next } as const;
+    return encodeFrame({ ...hello, ...(proof !== undefined && { proof }) });
   }
 
   /** What a caller proves to be its own: the name it says, on this one connection. */
@@ -71,14 +88,16 @@ export class Wire {
     return ['shardonnx hello', this.manifest.build, device, routingId].join('\n');
   }
 
-  /** Hands on what a peer sent that has shaken hands, or that refuses to. */
-  dispatch(peer: string, frame: Frame | Malformed): void {
+  /** Hands on what a peer sent that has shaken hands, or that refuses to. @param answer sends to it */
+  dispatch(peer: string, frame: Frame | Malformed, answer: (parts: Parts) => void): void {
     switch (frame.kind) {
       case 'tensor':
       case 'start':
       case 'done':
       case 'abort':
       case 'clock':
+      case 'check':
+      case 'ready':
         this.listener.frame(peer, frame);
         break;
       case 'bye':
@@ -90,17 +109,27 @@ export class Wire {
       case 'reject':
         this.#rejected(peer, frame);
         break;
-      case 'hello':
       case 'ping':
+        answer(encodeFrame({ kind: 'pong' }));
+        break;
+      case 'hello':
+      case 'pong':
         break;
       default:
         frame satisfies never;
     }
   }
 
-  /** The connection to a peer is gone for good. */
+  /** A peer has said what it is, and may take part. */
+  joined(peer: string, { next }: HelloFrame): void {
+    this.listener.joined(peer, next);
+    this.joining.joined(peer);
+  }
+
+  /** The connection to a peer is gone. It may come back. */
   lost(peer: string): void {
     const why = 'it died, stopped answering, or the network broke';
+    this.joining.left(peer);
     this.listener.lost(peer, peerLost(this.manifest.device, peer, why));
   }
 
@@ -108,6 +137,7 @@ export class Wire {
   #rejected(peer: string, { code, message }: RejectFrame): void {
     const error = new ShardonnxError(code, message, { at: [`device ${peer}, which refused`] });
     if (this.joining.open) this.joining.fail(error);
+    else if (code === DUPLICATE) this.listener.refused(error);
     else this.listener.lost(peer, error);
   }
 }

@@ -43,7 +43,8 @@ const tensorFrame = (channel: number, bytes: number): Parts =>
     channel,
     tensor: { type: 'uint8', dims: [bytes], data: new Uint8Array(bytes) },
   });
-const hello = (): Parts => encodeFrame({ kind: 'hello', protocol: PROTOCOL, build: TEST, device: '' });
+const hello = (): Parts =>
+  encodeFrame({ kind: 'hello', protocol: PROTOCOL, build: TEST, device: '', instance: '', next: 0 });
 
 const options = (timeout: number, endpoint: string) => ({
   sendHighWaterMark: 0,

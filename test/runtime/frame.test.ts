@@ -26,7 +26,8 @@ const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record(
 
 const frame: fc.Arbitrary<Frame> = fc.oneof(
   record({ kind: fc.constantFrom('start' as const, 'done' as const), inference }),
-  record({ kind: fc.constantFrom('bye' as const, 'ping' as const) }),
+  record({ kind: fc.constantFrom('bye' as const, 'ping' as const, 'pong' as const) }),
+  record({ kind: fc.constantFrom('check' as const, 'ready' as const), token: inference }),
   record({ kind: fc.constant('tensor' as const), inference, channel: fc.nat({ max: 2 ** 32 - 1 }), tensor }),
   record({
     kind: fc.constant('abort' as const),
@@ -40,6 +41,8 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
     protocol: fc.nat({ max: 255 }),
     build: fc.string(),
     device: fc.string(),
+    instance: fc.string(),
+    next: inference,
   }),
   record({ kind: fc.constant('reject' as const), code: fc.string(), message: fc.string() }),
 );
@@ -87,7 +90,7 @@ test('hello and reject are understood in every protocol version, nothing else is
     header[2] = PROTOCOL + 1;
     return decodeFrame([header, payload]).kind;
   };
-  assert.is(other({ kind: 'hello', protocol: PROTOCOL, build: 'b', device: 'd' }), 'hello');
+  assert.is(other({ kind: 'hello', protocol: PROTOCOL, build: 'b', device: 'd', instance: 'i', next: 7 }), 'hello');
   assert.is(other({ kind: 'reject', code: 'c', message: 'm' }), 'reject');
   assert.is(other({ kind: 'start', inference: 0 }), 'malformed');
 });

@@ -35,7 +35,7 @@ test('a peer that never comes: those that did come are told, also where they do 
   const ports = new Ports();
   ports.set('screen', 'tcp://127.0.0.1:9');
   const robot = open({ build, device: 'robot', transport: ports.transport('robot', ['screen']), timeouts: SHORT });
-  const server = open({ build, device: 'server', transport: ports.transport('server', ['robot']) });
+  const server = open({ build, device: 'server', transport: ports.transport('server', ['robot']), rejoin: false });
   await rejection(robot, 'peer-missing');
   const error = await rejection((await server).stopped, 'peer-failed');
   assert.is(error.message, 'robot failed: peer-missing: robot waited 1 s for screen at tcp://127.0.0.1:9');
@@ -75,7 +75,7 @@ test('another protocol version is told to both', async () => {
     'protocol-mismatch',
   );
   const newer = new Stranger(await ports.of('server'));
-  await newer.say({ kind: 'hello', protocol: PROTOCOL + 1, build: 'future', device: 'robot' });
+  await newer.say({ kind: 'hello', protocol: PROTOCOL + 1, build: 'future', device: 'robot', instance: '', next: 0 });
   const answer = await newer.hears();
   assert.ok(answer.kind === 'reject');
   assert.is(answer.code, 'protocol-mismatch');
@@ -120,6 +120,8 @@ test('a second device of one name is told to both while devices join', async () 
   const first = await Stranger.as(build, 'server', await ports.of('robot'));
   const second = new Stranger(await ports.of('robot'));
   await second.say(await helloOf(build, 'server'));
+  assert.is((await first.hears()).kind, 'ping');
+  await first.say({ kind: 'pong' });
   const answer = await second.hears();
   assert.ok(answer.kind === 'reject' && answer.code === 'duplicate-peer');
   assert.is((await robot).message, answer.message);

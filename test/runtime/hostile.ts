@@ -106,7 +106,7 @@ async function converse(endpoint: string, device: string, curve: object, seconds
   const data = new Float32Array(4);
   const tensor = { type: 'float32' as const, dims: [1, 4], data };
   const frames = [
-    encodeFrame({ kind: 'hello', protocol: PROTOCOL, build: 'stolen', device }),
+    encodeFrame({ kind: 'hello', protocol: PROTOCOL, build: 'stolen', device, instance: '', next: 0 }),
     encodeFrame({ kind: 'start', inference: 0 }),
     encodeFrame({ kind: 'tensor', inference: randomInt(1000), channel: 0, tensor }),
     [Buffer.from('SX'), randomBytes(randomInt(1000))],

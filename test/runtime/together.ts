@@ -1,9 +1,10 @@
 /** Opens devices of a fixture in this process, over either transport. */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as assert from 'uvu/assert';
 import type { Dealer } from 'zeromq';
-import type { OpenDevice } from '../../runtime/device.ts';
+import type { OpenDevice } from '../../runtime/behaviour.ts';
 import {
   decodeFrame,
   encodeFrame,
@@ -31,9 +32,18 @@ export interface Opening {
   readonly timeouts?: Timeouts;
   readonly failures?: unknown[];
   readonly inFlight?: number;
+  readonly rejoin?: boolean;
 }
 
-export async function open({ build, device, transport, timeouts, failures, inFlight }: Opening): Promise<OpenDevice> {
+export async function open({
+  build,
+  device,
+  transport,
+  timeouts,
+  failures,
+  inFlight,
+  rejoin,
+}: Opening): Promise<OpenDevice> {
   const directory = join(build, device);
   const { program } = await import(pathToFileURL(join(directory, 'program.js')).href);
   const running = await openDevice({
@@ -44,6 +54,7 @@ export async function open({ build, device, transport, timeouts, failures, inFli
     threads: 1,
     onFailure: (_, error) => failures?.push(error),
     ...(inFlight !== undefined && { inFlight }),
+    ...(rejoin !== undefined && { rejoin }),
   });
   opened.push(() => running.close());
   return running;
@@ -123,15 +134,15 @@ export class Stranger {
 
 export async function helloOf(build: string, device: string): Promise<HelloFrame> {
   const manifest: DeviceManifest = await readDeviceManifest(join(build, device));
-  return { kind: 'hello', protocol: PROTOCOL, build: manifest.build, device };
+  return { kind: 'hello', protocol: PROTOCOL, build: manifest.build, device, instance: randomUUID(), next: 0 };
 }
 
 /** The server of {@link ROUND_TRIP}, and a stranger that has shaken hands with it as the robot. */
-export async function serverAndStranger() {
+export async function serverAndStranger(rejoin = true) {
   const build = await writeBuild(ROUND_TRIP);
   const ports = new Ports();
   const failures: unknown[] = [];
-  const serving = open({ build, device: 'server', transport: ports.transport('server', []), failures });
+  const serving = open({ build, device: 'server', transport: ports.transport('server', []), failures, rejoin });
   const robot = await Stranger.as(build, 'robot', await ports.of('server'));
   return { robot, server: await serving, failures };
 }
