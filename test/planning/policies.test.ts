@@ -9,10 +9,12 @@ import { cutsOf } from '../../compiler/planning/cuts.ts';
 import type { BytesPerFloat } from '../../compiler/planning/encodings.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
+import type { DeviceProfile } from '../../compiler/profile/load.ts';
 import { models } from '../../fixtures/models.ts';
 import { importBuilt } from '../support/built.ts';
 import { errorOf } from '../support/error.ts';
 import { clusterOf, imported, lowered, type ModelName } from '../support/imported.ts';
+import { chainsOfModel, point, profileOf } from '../support/made-profile.ts';
 import { replay } from '../support/replay.ts';
 
 const test = suite('policies');
@@ -120,6 +122,20 @@ test('spatial: shares follow speeds', async () => {
   assert.equal(rows(program, plan, 'y'), { a: [0, 4], b: [4, 16], c: [16, 40] });
   const even = await makePlan(program, clusterOf({ a: 2, b: 2 }), 'spatial');
   assert.equal(rows(program, even, 'y'), { a: [0, 20], b: [20, 40] });
+});
+
+test('spatial: shares follow what was measured, not the speed of 1 that stands for it', async () => {
+  const program = await byRows();
+  const [chain] = chainsOfModel(program);
+  const measured = (seconds: number): DeviceProfile => ({
+    kind: 'profile',
+    profile: profileOf({ [chain!.key]: { plain: [point(chain!.family.sizes, [seconds])], blocked: [] } }),
+    file: 'made up',
+  });
+  const cluster = clusterOf({ a: 1, b: 1 });
+  const devices = cluster.devices.map((device, i) => ({ ...device, measured: measured(i === 0 ? 3 : 1) }));
+  const plan = await makePlan(program, { ...cluster, devices }, 'spatial');
+  assert.equal(rows(program, plan, 'y'), { a: [0, 10], b: [10, 40] });
 });
 
 test('spatial: a device too slow for a single row is left out', async () => {

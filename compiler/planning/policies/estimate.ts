@@ -6,7 +6,7 @@ import { type Costs, costsOf } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
 import { outputRegion } from '../resolve.ts';
 import { Holdings, readsOf } from './holdings.ts';
-import type { Share, Sharing } from './spatial.ts';
+import type { Share, Sharing } from './sharing.ts';
 
 /** One share as the operator it becomes, as far as costs go: regions in and out. */
 function tileOf(program: Program<'imported'>, sharing: Sharing, share: Share): Compute {

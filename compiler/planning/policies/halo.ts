@@ -13,7 +13,7 @@ import { TINY } from '../costs/roofline.ts';
 import { alignedSpans, outputRegion } from '../resolve.ts';
 import { estimateSeconds } from './estimate.ts';
 import { Holdings, readsOf } from './holdings.ts';
-import type { Share, Sharing } from './spatial.ts';
+import type { Share, Sharing } from './sharing.ts';
 
 /** Operators upwards that are asked whether they would be computed again too. */
 const LOOK_AHEAD = 6;

@@ -6,7 +6,7 @@ import { count, type Region, subtractAll } from '../../ir/region.ts';
 import { sourcesOf } from '../cuts.ts';
 import { outputRegion } from '../resolve.ts';
 import { tileOf } from '../tile.ts';
-import type { Share, Sharing } from './spatial.ts';
+import type { Share, Sharing } from './sharing.ts';
 
 /** What a share's device must have: weights, and what it computes on demand, are left out. */
 export const readsOf = (

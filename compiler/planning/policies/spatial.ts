@@ -5,30 +5,15 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Compute, Program } from '../../ir/program.ts';
 import { tensorOf } from '../../ir/program.ts';
-import { formatRegion, type Region, type Span } from '../../ir/region.ts';
-import { type Cut, isWhole, type LetterKind, type Spans } from '../../operators/rule.ts';
+import { type Cut, isWhole, type LetterKind } from '../../operators/rule.ts';
 import { TINY } from '../costs/roofline.ts';
 import { cutsOf } from '../cuts.ts';
-import type { Plan, PlanPart } from '../plan.ts';
-import { outputRegion, primaryLetters, wholeSpans } from '../resolve.ts';
+import { primaryLetters, wholeSpans } from '../resolve.ts';
 import { togetherOf } from '../together.ts';
 import { recomputeHalos } from './halo.ts';
 import { Holdings } from './holdings.ts';
 import type { Policy } from './policy.ts';
-
-/** One operator's share of one device while planning. */
-export interface Share {
-  readonly device: string;
-  /** null: the operator runs whole. */
-  readonly spans: Spans | null;
-}
-export interface Sharing {
-  readonly operator: Compute;
-  readonly cut: Cut | null;
-  readonly shares: readonly Share[];
-  /** The reduce letter that is cut, if one is. */
-  readonly reduced?: string | undefined;
-}
+import { type Paced, pacedDevices, planOfSharings, type Sharing, spansBySpeed } from './sharing.ts';
 
 /** Factor of the fewest bytes within which an earlier candidate is taken. */
 const NEARLY = 1.1;
@@ -40,31 +25,19 @@ function preference(rank: number): number[] {
   return rank === 3 ? [1, 2, 0] : dimensions;
 }
 
-/** Where a letter is cut so that every device gets its speed's share; devices without one are left out. */
-function spansBySpeed(cluster: Cluster, size: number, step: number): { device: string; span: Span }[] {
-  const total = cluster.devices.reduce((sum, { speed }) => sum + speed, 0);
-  let sum = 0;
-  let begin = 0;
-  return cluster.devices.flatMap(({ name, speed }) => {
-    sum += speed;
-    const end = Math.min(size, Math.round(((size / step) * sum) / total) * step);
-    const span: Span = [begin, end];
-    begin = Math.max(begin, end);
-    return span[0] < span[1] ? [{ device: name, span }] : [];
-  });
-}
-
 class SpatialPlanner {
   private readonly holdings: Holdings;
   private readonly sharings: Sharing[] = [];
   /** Where the operators run that must run together, by group. */
   private readonly homes = new Map<string, string>();
+  private readonly devices: readonly Paced[];
   private readonly together: (operator: string) => string;
 
   constructor(
     private readonly program: Program<'imported'>,
-    private readonly cluster: Cluster,
+    cluster: Cluster,
   ) {
+    this.devices = pacedDevices(program, cluster);
     this.holdings = new Holdings(program, cluster.inputs);
     this.together = togetherOf(program);
   }
@@ -99,12 +72,12 @@ class SpatialPlanner {
     const kinds: readonly LetterKind[] = ['free', 'window', 'reduce'];
     const all = [...order, ...reduced].flatMap((letter): Sharing[] => {
       const { kind, size, step = 1 } = cut.letters[letter]!;
-      const parts = kinds.includes(kind) ? spansBySpeed(this.cluster, size, step) : [];
-      if (parts.length < Math.min(2, this.cluster.devices.length)) return [];
+      const parts = kinds.includes(kind) ? spansBySpeed(this.devices, size, step) : [];
+      if (parts.length < Math.min(2, this.devices.length)) return [];
       const shares = parts.map(({ device, span }) => ({ device, spans: { ...wholeSpans(cut), [letter]: span } }));
       return [{ operator, cut, shares, reduced: kind === 'reduce' ? letter : undefined }];
     });
-    const full = all.filter(({ shares }) => shares.length === this.cluster.devices.length);
+    const full = all.filter(({ shares }) => shares.length === this.devices.length);
     return full.length > 0 ? full : all;
   }
 
@@ -119,7 +92,7 @@ class SpatialPlanner {
     return {
       operator,
       cut,
-      shares: this.cluster.devices.map(({ name }) => ({ device: name, spans: wholeSpans(cut) })),
+      shares: this.devices.map(({ name }) => ({ device: name, spans: wholeSpans(cut) })),
     };
   }
 
@@ -133,7 +106,7 @@ class SpatialPlanner {
 
   /** On the device that lacks the fewest bytes of its inputs; the fastest of several. */
   private wholeOnOne(operator: Compute, cut: Cut | null): Sharing {
-    const options = this.cluster.devices
+    const options = this.devices
       .toSorted((a, b) => b.speed - a.speed)
       .map(({ name }): Sharing => {
         const share = { device: name, spans: cut ? wholeSpans(cut) : null };
@@ -144,30 +117,11 @@ class SpatialPlanner {
   }
 }
 
-function planPart(program: Program, sharing: Sharing, { device, spans }: Share): PlanPart {
-  const { cut, operator, reduced } = sharing;
-  if (!cut || !spans) return { device };
-  const index = operator.outputs.findIndex((output) => output !== null);
-  const { shape } = tensorOf(program, operator.outputs[index]!.tensor);
-  const region: Region = outputRegion(cut, index, spans);
-  const text = formatRegion(region, shape);
-  return {
-    device,
-    ...(/\d/.test(text) ? { region: text } : {}),
-    ...(reduced ? { reduce: { [reduced]: spans[reduced]!.join(':') } } : {}),
-  };
-}
-
 export const spatial: Policy = {
   name: 'spatial',
   summary: 'rows shared in proportion to speed, halos exchanged or recomputed',
   plan(program, cluster) {
     const sharings = recomputeHalos(program, cluster, new SpatialPlanner(program, cluster).plan());
-    const entries = sharings.map((sharing): [string, Plan['operators'][string]] => {
-      const parts = sharing.shares.map((share) => planPart(program, sharing, share));
-      const [only] = parts;
-      return [sharing.operator.origin, parts.length === 1 && !only!.region && !only!.reduce ? only!.device : parts];
-    });
-    return Object.fromEntries(entries);
+    return planOfSharings(program, sharings);
   },
 };
