@@ -1,0 +1,98 @@
+/** Control groups that hold a host's processes to its share of the processor and its memory; both versions of the interface. */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = '/sys/fs/cgroup';
+/** µs. Short, so that a host with a fifth of a core is slow and does not stand still for the most of each 100 ms. */
+const PERIOD = 5000;
+
+interface Limits {
+  readonly cpu?: number | undefined;
+  readonly memory?: number | undefined;
+}
+
+const isUnified = (): boolean => existsSync(join(ROOT, 'cgroup.controllers'));
+/** Folders above the groups, one a controller in version 1. */
+const controllers = (): string[] => (isUnified() ? [ROOT] : [join(ROOT, 'cpu'), join(ROOT, 'memory')]);
+
+export class Groups {
+  private readonly hosts = new Set<string>();
+
+  constructor(private readonly prefix: string) {}
+
+  /** Why there are none; null: there are. */
+  static unavailable(): string | null {
+    const name = `shardonnx-probe-${process.pid}`;
+    try {
+      for (const folder of controllers()) {
+        mkdirSync(join(folder, name));
+        rmdirSync(join(folder, name));
+      }
+      return null;
+    } catch (error) {
+      return `control groups cannot be made here: ${error instanceof Error ? error.message : error}`;
+    }
+  }
+
+  add(host: string, { cpu, memory }: Limits): void {
+    this.hosts.add(host);
+    for (const folder of this.folders(host)) mkdirSync(folder);
+    const [processor, store] = this.folders(host);
+    if (isUnified()) {
+      if (cpu !== undefined) writeFileSync(join(processor!, 'cpu.max'), `${Math.round(cpu * PERIOD)} ${PERIOD}`);
+      if (memory !== undefined) writeFileSync(join(processor!, 'memory.max'), String(memory));
+      return;
+    }
+    if (cpu !== undefined) {
+      writeFileSync(join(processor!, 'cpu.cfs_period_us'), String(PERIOD));
+      writeFileSync(join(processor!, 'cpu.cfs_quota_us'), String(Math.round(cpu * PERIOD)));
+    }
+    if (memory !== undefined) writeFileSync(join(store!, 'memory.limit_in_bytes'), String(memory));
+  }
+
+  /** The command that joins the host's groups and then becomes the given one. */
+  wrap(host: string, command: readonly string[]): string[] {
+    const joins = this.folders(host).map((folder) => `echo $$ > ${join(folder, 'cgroup.procs')}`);
+    return ['sh', '-c', `${joins.join(' && ')} && exec "$@"`, 'sh', ...command];
+  }
+
+  /** Ends every process of the groups. */
+  kill(): void {
+    for (const host of this.hosts) {
+      for (const pid of this.members(host)) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It has ended.
+        }
+      }
+    }
+  }
+
+  /** Waits until the groups are empty, a second at most, and removes them. */
+  remove(): void {
+    const end = Date.now() + 1000;
+    for (const host of this.hosts) {
+      while (this.members(host).length > 0 && Date.now() < end)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+      for (const folder of this.folders(host)) {
+        try {
+          rmdirSync(folder);
+        } catch {
+          // A process that would not end; the group goes with the machine.
+        }
+      }
+    }
+    this.hosts.clear();
+  }
+
+  private members(host: string): number[] {
+    const [first] = this.folders(host);
+    const file = join(first!, 'cgroup.procs');
+    return existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number) : [];
+  }
+
+  private folders(host: string): string[] {
+    return controllers().map((folder) => join(folder, `${this.prefix}-${host}`));
+  }
+}
