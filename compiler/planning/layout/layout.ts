@@ -62,8 +62,9 @@ class LayoutTasks {
   private readonly made: Made[][];
   private readonly received: Held[][][];
   private readonly borders = new Set<number>();
-  /** Spans of tensors that devices have as one. */
-  private readonly assembled = new Set<string>();
+  /** By tensor and device: spans that the device has as one, and spans that it carried over from an earlier wave. */
+  private readonly joined: Interval[][];
+  private readonly carried: Interval[][];
   /** First task of each device: where transfers for it arrive, no session ends. */
   private readonly first: (number | undefined)[];
 
@@ -80,6 +81,8 @@ class LayoutTasks {
     ]);
     this.made = tensors.map(() => cluster.devices.map((): Made => ({ begin: 0, end: 0, pieces: [] })));
     this.received = tensors.map(() => cluster.devices.map((): Held[] => []));
+    this.joined = Array.from({ length: tensors.length * this.devices }, () => []);
+    this.carried = Array.from({ length: tensors.length * this.devices }, () => []);
     this.first = cluster.devices.map(() => undefined);
     this.busy = cluster.devices.map(() => 0);
     this.sending = cluster.devices.map(() => 0);
@@ -181,11 +184,9 @@ class LayoutTasks {
 
   /** What is not there as one piece of just this span has to be joined or cut, once. */
   private assemble(task: number, tensor: number, device: number, begin: number, end: number, share: number): void {
-    const held = [...this.made[tensor]![device]!.pieces, ...this.received[tensor]![device]!];
-    if (held.some((one) => one.begin === begin && one.end === end)) return;
-    const key = `${tensor} ${device} ${begin} ${end}`;
-    if (this.assembled.has(key)) return;
-    this.assembled.add(key);
+    const isJustThis = (one: Held) => one.begin === begin && one.end === end;
+    if (this.made[tensor]![device]!.pieces.some(isJustThis) || this.received[tensor]![device]!.some(isJustThis)) return;
+    if (!isNew(this.joined[tensor * this.devices + device]!, begin, end)) return;
     const bytes = this.graph.tensors[tensor]!.unitBytes * (end - begin) * share;
     const seconds = this.graph.assemble(device, bytes);
     this.tasks.lengthen(task, seconds);
@@ -197,9 +198,7 @@ class LayoutTasks {
     for (const held of this.made[tensor]![device]!.pieces) {
       if (held.wave === undefined || held.wave === wave || held.end <= begin || end <= held.begin) continue;
       const [first, last] = [Math.max(begin, held.begin), Math.min(end, held.end)];
-      const key = `${tensor} ${device} ${first} ${last} carried`;
-      if (this.assembled.has(key)) continue;
-      this.assembled.add(key);
+      if (!isNew(this.carried[tensor * this.devices + device]!, first, last)) continue;
       const bytes = this.graph.tensors[tensor]!.unitBytes * (last - first);
       const seconds = this.graph.border(device, bytes) - this.graph.border(device, 0);
       this.tasks.lengthen(task, seconds);
@@ -246,6 +245,13 @@ class LayoutTasks {
 }
 
 type Interval = readonly [begin: number, end: number];
+
+/** Notes a span, unless it is there. */
+function isNew(spans: Interval[], begin: number, end: number): boolean {
+  if (spans.some(([from, to]) => from === begin && to === end)) return false;
+  spans.push([begin, end]);
+  return true;
+}
 
 function subtract(intervals: readonly Interval[], held: readonly { begin: number; end: number }[]): Interval[] {
   let rest = [...intervals];

@@ -1,5 +1,5 @@
 /** Control groups that hold a host's processes to its share of the processor and its memory; both versions of the interface. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = '/sys/fs/cgroup';
@@ -37,6 +37,7 @@ export class Groups {
   add(host: string, { cpu, memory }: Limits): void {
     this.hosts.add(host);
     for (const folder of this.folders(host)) mkdirSync(folder);
+    if (!isUnified()) mkdirSync(this.free, { recursive: true });
     const [processor, store] = this.folders(host);
     if (isUnified()) {
       if (cpu !== undefined) writeFileSync(join(processor!, 'cpu.max'), `${Math.round(cpu * PERIOD)} ${PERIOD}`);
@@ -48,6 +49,22 @@ export class Groups {
       writeFileSync(join(processor!, 'cpu.cfs_quota_us'), String(Math.round(cpu * PERIOD)));
     }
     if (memory !== undefined) writeFileSync(join(store!, 'memory.limit_in_bytes'), String(memory));
+  }
+
+  /**
+   * Lets those threads of a process run at full speed whose names begin with this, as a board's network interface does beside its
+   * processor. Version 1 alone can tell threads apart.
+   */
+  exempt(pid: number, name: string): void {
+    if (isUnified() || !existsSync(`/proc/${pid}/task`)) return;
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      try {
+        const isOne = readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8').startsWith(name);
+        if (isOne) writeFileSync(join(this.free, 'tasks'), thread);
+      } catch {
+        // The thread has ended.
+      }
+    }
   }
 
   /** The command that joins the host's groups and then becomes the given one. */
@@ -83,7 +100,16 @@ export class Groups {
         }
       }
     }
+    try {
+      rmdirSync(this.free);
+    } catch {
+      // It was never needed.
+    }
     this.hosts.clear();
+  }
+
+  private get free(): string {
+    return join(ROOT, 'cpu', `${this.prefix}-free`);
   }
 
   private members(host: string): number[] {

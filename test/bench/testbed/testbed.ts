@@ -119,6 +119,11 @@ export class Testbed {
     return child;
   }
 
+  /** Lets a process's threads of this name run at full speed, whatever its host's share of the processor. */
+  exempt({ pid }: ChildProcess, name: string): void {
+    if (pid !== undefined) this.groups.exempt(pid, name);
+  }
+
   /** Ends what still runs, and takes everything down. */
   close(): void {
     if (this.closed) return;
