@@ -5,8 +5,9 @@ import { measureDevice } from '../../compiler/measure/measure.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
-import { type Bundle, openBundle, randomTensor, stream } from '../../runtime/index.ts';
+import { openBundle } from '../../runtime/index.ts';
 import { flag, report, type Summary, summarise, temporaryFolder } from './measure.ts';
+import { growth, throughput } from './streaming.ts';
 import { clusterOf, link, type Rates } from './this-machine.ts';
 
 const rounds = flag('--rounds', 9);
@@ -39,25 +40,23 @@ async function builds(name: string, rates: Rates) {
 const busy = (steps: readonly { kind: string }[], times: readonly { start: number; end: number }[]): number =>
   steps.reduce((sum, { kind }, i) => (kind === 'segment' ? sum + times[i]!.end - times[i]!.start : sum), 0);
 
-/** Inferences a second, of so many. */
-async function throughput(bundle: Bundle, count: number): Promise<number> {
-  const inputs = inputsOf(bundle);
-  const begin = performance.now();
-  for await (const _ of stream(count, IN_FLIGHT, () => bundle.infer(inputs)));
-  return (1e3 * count) / (performance.now() - begin);
+/** Over so many inferences of a small model. */
+async function lastingGrowth(output: string): Promise<string> {
+  const bundle = await openBundle(output);
+  const text = await growth(bundle, Math.ceil(lasting / 40), IN_FLIGHT, (samples) => samples < 40);
+  await bundle.close();
+  return `resident memory over ${lasting} inferences of ${LASTS}: ${text}`;
 }
-
-const inputsOf = ({ inputs }: Bundle) => Object.fromEntries(inputs.map((spec) => [spec.name, randomTensor(spec, 1)]));
 
 async function measure(name: string, rates: Rates) {
   const { one, two } = await builds(name, rates);
   const bundles = { one: await openBundle(one.output), two: await openBundle(two.output) };
-  const rate = await throughput(bundles.one, 8);
+  const rate = await throughput(bundles.one, 8, IN_FLIGHT);
   const count = Math.max(8, Math.ceil(rate * length));
   const rows: { one: number; two: number; ratio: number }[] = [];
   for (let round = -1; round < rounds; round++) {
-    const first = await throughput(bundles.one, count);
-    const second = await throughput(bundles.two, count);
+    const first = await throughput(bundles.one, count, IN_FLIGHT);
+    const second = await throughput(bundles.two, count, IN_FLIGHT);
     if (round >= 0) rows.push({ one: first, two: second, ratio: second / first });
   }
   await Promise.all([bundles.one.close(), bundles.two.close()]);
@@ -76,40 +75,12 @@ async function measure(name: string, rates: Rates) {
 const spread = ({ median, quartiles: [low, high] }: Summary, digits = 1): string =>
   `${median.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
 
-/** Bytes that each process's resident memory grows by in an inference: the line of least squares through the second half. */
-async function growth(output: string): Promise<string> {
-  const bundle = await openBundle(output);
-  const points: Record<string, [number, number][]> = {};
-  for (let done = 0; done < lasting; ) {
-    const step = Math.max(1, Math.ceil(lasting / 40));
-    await throughput(bundle, step);
-    done += step;
-    const resident = Object.entries(await bundle.stats()).map(([device, one]) => [device, one.residentBytes] as const);
-    for (const [device, bytes] of [...resident, ['parent', process.memoryUsage.rss()] as const]) {
-      if (bytes !== null) points[device] = [...(points[device] ?? []), [done, bytes]];
-    }
-  }
-  await bundle.close();
-  const lines = Object.entries(points).map(([device, all]) => {
-    const last = all.at(-1)?.[1] ?? 0;
-    return `${device} ${slope(all.slice(all.length / 2)).toFixed(1)} B an inference (${(last / 2 ** 20).toFixed(0)} MiB)`;
-  });
-  return `resident memory over ${lasting} inferences of ${LASTS}: ${lines.join(', ')}`;
-}
-
-function slope(points: readonly (readonly [number, number])[]): number {
-  const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length;
-  const [x, y] = [mean(0), mean(1)];
-  const over = points.reduce((sum, [a, b]) => sum + (a - x) * (b - y), 0);
-  return over / points.reduce((sum, [a]) => sum + (a - x) ** 2, 0);
-}
-
 const chosen = process.argv.slice(2).filter((word) => word in zoo);
 const standard = ['efficientnet-b0', 'resnet50', 'vgg16', 'densenet121', 'squeezenet', 'mobilenetv2'];
 const rates = await link();
 const rows = [];
 for (const name of chosen.length > 0 ? chosen : standard) rows.push(await measure(name, rates));
-const memory = lasting > 0 ? await growth((await builds(LASTS, rates)).two.output) : '';
+const memory = lasting > 0 ? await lastingGrowth((await builds(LASTS, rates)).two.output) : '';
 report(
   rows,
   `median (quartiles) of ${rounds} rounds in turn, ${IN_FLIGHT} in flight; link ${rates.bandwidth}; aim: ratio 1.85 and more. ${memory}`,
