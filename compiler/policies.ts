@@ -14,10 +14,12 @@ import { summarise } from './planning/summary.ts';
 /** The best of all policies. */
 export const AUTO = 'auto';
 
-/** The policies that need no argument. */
-export const comparable: readonly string[] = policies
-  .filter(({ argument, optional }) => argument === undefined || optional)
-  .map(({ name }) => name);
+/** The policies that need no argument and are for such a program. */
+export const comparable = (program: Program<'imported'>): readonly string[] =>
+  policies
+    .filter(({ argument, optional }) => argument === undefined || optional)
+    .filter(({ applies }) => applies?.(program) ?? true)
+    .map(({ name }) => name);
 
 /** What a policy's plan comes to, or why there is none. */
 export interface Planned {
@@ -130,7 +132,8 @@ export async function planBy(
     return makePlan(program, cluster, policy, request, judgeOf(program, cluster, request));
   }
   const judged: Judged[] = [];
-  for (const name of policy === AUTO ? comparable : [policy]) judged.push(await judge(program, cluster, name, request));
+  const names = policy === AUTO ? comparable(program) : [policy];
+  for (const name of names) judged.push(await judge(program, cluster, name, request));
   const { plan } = best(cluster, judged, request);
   return policy === AUTO ? { ...plan, policy: `${AUTO}: ${plan.policy}` } : plan;
 }

@@ -190,7 +190,7 @@ async function run(model: string, options: Options): Promise<void> {
     const program = await importModel(model, { dims: dimensions(options.dim), notice });
     for (const text of costNotices(program, cluster)) notice(text);
     const { output, pareto, bandwidth: bandwidths, platforms, stages } = options;
-    const names = options.policy === AUTO ? comparable : options.policy.split(';');
+    const names = options.policy === AUTO ? comparable(program) : options.policy.split(';');
     if (pareto !== undefined) {
       const flags = { pareto, platforms, ...(stages === undefined ? {} : { stages }) };
       const { data, text, csv } = paretoOf(program, cluster, flags);

@@ -122,7 +122,7 @@ async function rowOf(
   megabits: number,
 ) {
   const judged: Judged[] = [];
-  for (const policy of comparable) judged.push(await judge(program, cluster, policy));
+  for (const policy of comparable(program)) judged.push(await judge(program, cluster, policy));
   const planned = judged.filter(isPlanned);
   const auto = best(cluster, planned);
   const wanted = planned.filter((one) => BASELINES.includes(one.policy) || one.policy === 'hybrid' || one === auto);

@@ -43,7 +43,7 @@ for (const name of names) {
     const cluster = clusterOf(size);
     const row: Record<string, string | number> = { model: name, operators, devices: size };
     let all = 0;
-    for (const policy of comparable) {
+    for (const policy of comparable(program)) {
       const { seconds, result } = await timed(() => judge(program, cluster, policy));
       row[policy] = isPlanned(result) ? seconds : `${seconds.toFixed(2)} (${result.error.code})`;
       all += seconds;

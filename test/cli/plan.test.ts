@@ -5,11 +5,12 @@ import * as assert from 'uvu/assert';
 import { parsePlan } from '../../compiler/planning/plan.ts';
 import { comparable } from '../../compiler/policies.ts';
 import { assertRefused, json, shardonnx, workFolder } from '../support/cli.ts';
-import { modelFile } from '../support/imported.ts';
+import { imported, modelFile } from '../support/imported.ts';
 
 const test = suite('plan-command');
 const work = workFolder();
 const model = modelFile('unet');
+const names = comparable(await imported('unet'));
 const plan = (...more: string[]) => shardonnx('plan', model, '--cluster', work.cluster, ...more);
 
 /** A cluster of a robot and a faster server. */
@@ -29,7 +30,7 @@ test('as text: a line a policy, which one is chosen, what binds it, how far it i
   assert.equal([status, stderr], [0, '']);
   const [head, , ...lines] = stdout.split('\n');
   assert.match(head!, /^policy +latency +throughput +energy +crosses links +peak memory +busiest$/);
-  for (const [i, name] of comparable.entries()) {
+  for (const [i, name] of names.entries()) {
     assert.match(lines[i]!, new RegExp(`^[* ] ${name} +[\\d.]+ ms +[\\d.]+ 1/s +\\? +\\S+ \\S+ +\\S+ \\S+ +.* %$`));
   }
   const chosen = lines.filter((line) => line.startsWith('* '));
@@ -41,6 +42,12 @@ test('as text: a line a policy, which one is chosen, what binds it, how far it i
   assert.match(stdout, /^no layout of these operators can be below [\d.]+ ms \([\d.]+ ×\)/m);
 });
 
+test('policies that a model has nothing for are left out', async () => {
+  assert.not(names.includes('head'));
+  const attentive = comparable(await imported('transformerBlock'));
+  assert.equal(attentive, names.toSpliced(names.indexOf('hybrid'), 0, 'head'));
+});
+
 test('as JSON: every policy with its figures, of which none is below the bound and none better than the chosen one', async () => {
   const spoken = await shardonnx('plan', model, '-c', powered, '--json');
   assert.is(spoken.status, 0, spoken.stderr);
@@ -48,7 +55,7 @@ test('as JSON: every policy with its figures, of which none is below the bound a
   assert.is(ok, true);
   assert.equal(
     policies.map(({ name }: { name: string }) => name),
-    comparable,
+    names,
   );
   for (const one of policies) {
     for (const key of ['latencyMs', 'throughput', 'energyJ', 'peakBytes', 'lowerBoundMs']) assert.ok(one[key] > 0, key);

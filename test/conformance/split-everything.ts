@@ -6,6 +6,7 @@ import { formatRegion, type Span } from '../../compiler/ir/region.ts';
 import { type Cut, isWhole, type Letter } from '../../compiler/operators/rule.ts';
 import { cutsOf, isCuttable } from '../../compiler/planning/cuts.ts';
 import type { Plan, PlanPart } from '../../compiler/planning/plan.ts';
+import { channelLetter } from '../../compiler/planning/policies/tensor-parallel.ts';
 import { primaryLetters } from '../../compiler/planning/resolve.ts';
 import { roundedOf } from '../../compiler/planning/rounded.ts';
 import { togetherOf } from '../../compiler/planning/together.ts';
@@ -36,10 +37,9 @@ const choices = (cut: Cut): string[] =>
 /** Picks one of the letters an operator can be cut along. */
 export type Prefer = (cut: Cut, letters: readonly string[]) => string | undefined;
 
-/** Output channels, hidden units, heads: the second dimension of four, the last of fewer. */
+/** Output channels, hidden units, heads. */
 export const channels: Prefer = (cut, letters) => {
-  const primary = primaryLetters(cut);
-  const wanted = primary[primary.length >= 4 ? 1 : primary.length - 1];
+  const wanted = channelLetter(cut);
   return letters.find((letter) => letter === wanted);
 };
 

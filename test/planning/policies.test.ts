@@ -51,7 +51,7 @@ test('every policy gives every operator a place, for every model', async () => {
     const program = await imported(name);
     const origins = planned(program).map(({ origin }) => origin);
     const middle = origins[Math.floor(origins.length / 2)];
-    for (const policy of ['whole:b', 'local', 'offload', 'cut', `cut:${middle}`, 'pipeline', 'spatial']) {
+    for (const policy of ['whole:b', 'local', 'offload', 'cut', `cut:${middle}`, 'pipeline', 'spatial', 'channel']) {
       const plan = await makePlan(program, two, policy);
       assert.equal(Object.keys(plan.operators).sort(), [...origins].sort(), `${name} ${policy}`);
       assert.equal([plan.format, plan.policy, plan.model], [1, policy, program.name]);
@@ -148,7 +148,7 @@ test('spatial: one device gets everything', async () => {
   assert.equal([...devicesOf(await makePlan(await imported('unet'), clusterOf({ a: 1 }), 'spatial'))], ['a']);
 });
 
-test('spatial: plans are legal whatever the speeds, for every model', async () => {
+test('spatial, channel: plans are legal whatever the speeds, for every model', async () => {
   const clusters = [
     clusterOf({ a: 1, b: 1 }),
     clusterOf({ a: 0.1, b: 0.2, c: 0.3 }, 'b'),
@@ -157,6 +157,8 @@ test('spatial: plans are legal whatever the speeds, for every model', async () =
   for (const name of Object.keys(models) as ModelName[]) {
     const program = await imported(name);
     for (const cluster of clusters) {
+      const tensorParallel = await makePlan(program, cluster, 'channel');
+      replay(lowered(program, { cluster, plan: tensorParallel }).schedule);
       const { schedule } = lowered(program, { cluster, plan: await makePlan(program, cluster, 'spatial') });
       replay(schedule);
       const working = schedule.devices.filter(({ steps }) => steps.some(({ kind }) => kind === 'segment'));

@@ -4,9 +4,8 @@ import type { Program, Value } from '../../ir/program.ts';
 import { isKnown, reads, tensorOf, wholeValue } from '../../ir/program.ts';
 import { count, type Region, subtractAll } from '../../ir/region.ts';
 import { sourcesOf } from '../cuts.ts';
-import { outputRegion } from '../resolve.ts';
 import { tileOf } from '../tile.ts';
-import type { Share, Sharing } from './sharing.ts';
+import { madeBy, type Share, type Sharing } from './sharing.ts';
 
 /** What a share's device must have: weights, and what it computes on demand, are left out. */
 export const readsOf = (
@@ -33,13 +32,9 @@ export class Holdings {
   }
 
   /** Notes what an operator's shares make; addends are nobody's until they are combined. */
-  add({ operator, cut, shares, reduced }: Sharing): void {
-    if (reduced) return;
-    for (const { device, spans } of shares) {
-      for (const [i, output] of operator.outputs.entries()) {
-        if (output) this.hold(device, cut && spans ? { ...output, region: outputRegion(cut, i, spans) } : output);
-      }
-    }
+  add(sharing: Sharing): void {
+    if (sharing.reduced) return;
+    for (const share of sharing.shares) for (const value of madeBy(sharing, share)) this.hold(share.device, value);
   }
 
   /** Bytes of a value that a device does not hold. */

@@ -3,7 +3,9 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program } from '../../ir/program.ts';
 import type { Plan } from '../plan.ts';
 import type { Request } from '../request.ts';
+import { channel } from './channel.ts';
 import { cut } from './cut.ts';
+import { head } from './head.ts';
 import { hybrid } from './hybrid.ts';
 import { local } from './local.ts';
 import { offload } from './offload.ts';
@@ -12,7 +14,7 @@ import { type Judge, type Policy, policyError } from './policy.ts';
 import { spatial } from './spatial.ts';
 import { whole } from './whole.ts';
 
-export const policies: readonly Policy[] = [whole, local, offload, cut, pipeline, spatial, hybrid];
+export const policies: readonly Policy[] = [whole, local, offload, cut, pipeline, spatial, channel, head, hybrid];
 
 /** `whole:DEVICE` … as help texts show it. */
 export function policyUsage({ name, argument, optional }: Policy): string {

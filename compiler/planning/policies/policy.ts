@@ -15,6 +15,8 @@ export interface Policy {
   /** The argument may be left out. */
   readonly optional?: true;
   readonly summary: string;
+  /** Whether there is anything in a program that it is for, if not always; comparisons leave it out otherwise. */
+  readonly applies?: (program: Program<'imported'>) => boolean;
   /** Parts of every operator that is not computed on demand. @throws policy */
   readonly plan: (
     program: Program<'imported'>,

@@ -1,6 +1,6 @@
 /** Operators shared by devices in proportion to speed, while a plan is made. */
 import type { Cluster } from '../../cluster/cluster.ts';
-import type { Compute, Program } from '../../ir/program.ts';
+import type { Compute, Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue } from '../../ir/program.ts';
 import { formatRegion, type Region, type Span } from '../../ir/region.ts';
 import type { Cut, Spans } from '../../operators/rule.ts';
@@ -60,6 +60,13 @@ export function spansBySpeed(devices: readonly Paced[], size: number, step = 1):
     return span[0] < span[1] ? [{ device: name, span }] : [];
   });
 }
+
+/** What a share makes; addends are regions too. */
+export const madeBy = ({ operator, cut }: Sharing, { spans }: Share): Value[] =>
+  operator.outputs.flatMap((output, i) => {
+    if (!output) return [];
+    return cut && spans ? { ...output, region: outputRegion(cut, i, spans) } : output;
+  });
 
 function planPart(program: Program, sharing: Sharing, { device, spans }: Share): PlanPart {
   const { cut, operator, reduced } = sharing;
