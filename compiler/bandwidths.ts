@@ -113,7 +113,7 @@ export async function bandwidthTable(
   bandwidths: readonly number[],
   { tolerance = 0.01, progress = () => {}, ...request }: BandwidthOptions = {},
 ): Promise<BandwidthTable> {
-  const { objective, deadline = Number.POSITIVE_INFINITY } = request;
+  const { objective } = request;
   const clusters = bandwidths.map((bandwidth) => withBandwidth(cluster, () => bandwidth));
   const plans = new Map<string, Planned>();
   const policies: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
@@ -130,15 +130,30 @@ export async function bandwidthTable(
       if (isPlanned(one)) plans.set(keyOf(one), one);
     }
   }
+  return {
+    rows: bandwidthRows(program, cluster, [...plans.values()], bandwidths, { ...request, tolerance }),
+    policies,
+  };
+}
+
+/** As few of these plans as cover the bandwidths within the tolerance. */
+export function bandwidthRows(
+  program: Program<'imported'>,
+  cluster: Cluster,
+  plans: readonly Planned[],
+  bandwidths: readonly number[],
+  { tolerance = 0.01, objective, deadline = Number.POSITIVE_INFINITY }: BandwidthOptions = {},
+): BandwidthRow[] {
+  const clusters = bandwidths.map((bandwidth) => withBandwidth(cluster, () => bandwidth));
   const costs = costsOf(program, cluster);
-  const valued = [...plans.values()].map((planned): Valued => {
+  const valued = plans.map((planned): Valued => {
     const schedules = clusters.map((here) => elsewhere(planned.schedule, here, costs));
     const values = schedules.map((schedule, i) =>
       schedule.makespan <= deadline ? objectiveValue(clusters[i]!, schedule, objective) : Number.POSITIVE_INFINITY,
     );
     return { planned, values };
   });
-  return { rows: cover(bandwidths, valued, tolerance), policies };
+  return cover(bandwidths, valued, tolerance);
 }
 
 /** From each row's first bandwidth on the plan that stays within the tolerance furthest: no cover has fewer rows. */

@@ -2,13 +2,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ENGINES, type Engine } from '../codegen/deploy/write-deployments.ts';
-import { type WrittenDevice, writeBundle } from '../codegen/write-bundle.ts';
+import { type BundlePlan, type WrittenDevice, writeBundle } from '../codegen/write-bundle.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { withProfiles } from './cluster/with-profiles.ts';
 import { type Accuracy, checkEncodings, chooseEncodings, type Encoded, planWithin } from './encode.ts';
 import type { Program } from './ir/program.ts';
 import { formatProgram } from './ir/text.ts';
-import { type Lowered, lower, prepare } from './lower.ts';
+import { lower, prepare } from './lower.ts';
 import { type ImportOptions, importModel } from './onnx/import.ts';
 import type { UserPass } from './pass.ts';
 import { costNotices } from './planning/costs/notices.ts';
@@ -18,6 +18,7 @@ import type { Request } from './planning/request.ts';
 import type { Schedule } from './planning/schedule.ts';
 import { planBy } from './policies.ts';
 import type { Subject } from './rehearsal.ts';
+import { type SeveralPlans, severalPlans } from './several-plans.ts';
 
 export { ENGINES, type Engine };
 
@@ -28,6 +29,8 @@ export interface CompileOptions extends ImportOptions {
   /** A plan, or the name of a policy that makes one (`auto`: the best of all); `spatial` if neither is given. */
   readonly plan?: Plan | undefined;
   readonly policy?: string | undefined;
+  /** Several plans in one build, of which devices choose as they run. */
+  readonly several?: Omit<SeveralPlans, 'policy' | 'request'> | undefined;
   /** What the policy's plan is to be good at; default: latency. */
   readonly request?: Request | undefined;
   /** Lets what crosses be encoded, measured; left out: exact, but what the plan encodes is as the plan says. */
@@ -44,8 +47,11 @@ export interface CompileOptions extends ImportOptions {
 }
 
 export interface Compiled {
+  /** Of the first plan. */
   readonly schedule: Schedule;
   readonly plan: Plan;
+  /** All of them; devices begin with the first. */
+  readonly plans: readonly BundlePlan[];
   readonly devices: readonly WrittenDevice[];
   /** What encodings come to; where an accuracy was given. */
   readonly encoded?: Encoded | undefined;
@@ -62,20 +68,24 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   progress('splitting', 5, 100);
   const dumps: Program[] = [];
   const stages = { cluster, passes: options.passes, observe: (program: Program) => void (dump && dumps.push(program)) };
-  let lowered: Lowered | undefined;
+  let plans: readonly BundlePlan[] = [];
   let encoded: Encoded | undefined;
   try {
     const prepared = prepare(imported, stages);
-    encoded = await encode({ ...options, program: prepared, cluster }, options);
-    const plan = encoded?.plan ?? (await planned(prepared, cluster, options));
-    lowered = lower(prepared, { ...stages, plan });
+    if (options.several) {
+      plans = await severalPlans(prepared, stages, { ...options, ...options.several });
+    } else {
+      encoded = await encode({ ...options, program: prepared, cluster }, options);
+      const plan = encoded?.plan ?? (await planned(prepared, cluster, options));
+      plans = [{ ...lower(prepared, { ...stages, plan }), bandwidth: null }];
+    }
   } finally {
     // Also when a pass failed: the stages before it show why.
-    if (dump) await writeDumps(dump, dumps, lowered?.plan);
+    if (dump) await writeDumps(dump, dumps, plans[0]?.plan);
   }
-  const { schedule, plan } = lowered;
-  const devices = await writeBundle(output, { schedule, plan, cluster, deploy: options.deploy, progress });
-  return { schedule, plan, devices, encoded };
+  const devices = await writeBundle(output, { plans, cluster, deploy: options.deploy, progress });
+  const { schedule, plan } = plans[0]!;
+  return { schedule, plan, plans, devices, encoded };
 }
 
 /** The plan that is given, or the policy's. */

@@ -88,7 +88,7 @@ export class Rehearsal {
     const folder = await mkdtemp(join(tmpdir(), 'shardonnx-rehearsal-'));
     try {
       const build = join(folder, 'build');
-      await writeBundle(build, { schedule, plan, cluster });
+      await writeBundle(build, { plans: [{ schedule, plan, bandwidth: null }], cluster });
       const actual = await this.infer(build);
       this.known ??= { inputs: actual.inputs, expected: await reference(model, actual.inputs) };
       const { inputs, expected } = this.known;

@@ -8,7 +8,10 @@ import type { DeviceTrace } from './trace.ts';
 
 /** What a device does, and how. */
 export interface Behaviour {
-  readonly program: Program;
+  /** One; or one a plan, in the order of device.json. */
+  readonly program: Program | readonly Program[];
+  /** The plan to use, by its index, whatever the bandwidth. */
+  readonly plan?: number;
   /** Inferences at once, twice the number of devices if not given: one that each computes, one that travels to each. */
   readonly inFlight?: number;
   /** Whether to record what is done and when. */
@@ -41,6 +44,8 @@ export interface OpenDevice {
   stats(): DeviceStats;
   /** What it did and when; null unless it was asked to record that. */
   trace(): DeviceTrace | null;
+  /** Uses this plan from the next inference on, by its index; null: by bandwidth. */
+  use(plan: number | null): void;
   /** Which of those it talks to are still there. */
   peers(): Readonly<Record<string, boolean>>;
 }

@@ -23,6 +23,8 @@ export interface BundleOptions {
   readonly timeout?: number;
   /** Seconds until all devices have met; 30. */
   readonly connectTimeout?: number;
+  /** Of several plans the one to use, by its index; by bandwidth if not given. */
+  readonly plan?: number;
   /** Inferences at once; twice the number of devices. */
   readonly inFlight?: number;
   /** Records what every device does and when. */
@@ -67,6 +69,7 @@ export async function openBundle(directory: string, options: BundleOptions = {})
       inference: options.timeout ?? DEFAULT_TIMEOUTS.inference,
       connect: options.connectTimeout ?? DEFAULT_TIMEOUTS.connect,
     },
+    plan: options.plan,
     inFlight,
     trace: options.trace ?? false,
   });

@@ -1,19 +1,22 @@
 /** A device at work: runs its program once an inference, together with its peers. */
 import { Activity } from './activity.ts';
 import type { Behaviour, OpenDevice } from './behaviour.ts';
+import { Calls } from './calls.ts';
+import { Choice } from './choice.ts';
 import type { Deadlines } from './deadlines.ts';
 import { deferred } from './deferred.ts';
 import { ShardonnxError } from './error.ts';
-import { comesFromOthers, notInputDevice, peerFailed, peerLost, stopped } from './failures.ts';
-import type { AbortFrame, ClockFrame } from './frame.ts';
-import { InFlight } from './in-flight.ts';
+import { noSuchPlan, notInputDevice, peerFailed, peerLost, stopped } from './failures.ts';
+import type { AbortFrame, ClockFrame, StartFrame, TensorFrame } from './frame.ts';
 import { inference, type Parts } from './inference.ts';
 import { checkInputs } from './inputs.ts';
 import { now } from './ipc.ts';
+import { Links } from './links.ts';
 import { type Log, silent } from './log.ts';
+import { byteLength } from './mailbox.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { Peers } from './peers.ts';
-import type { NamedTensors } from './program.ts';
+import type { NamedTensors, Program } from './program.ts';
 import { Readiness } from './readiness.ts';
 import { type Result, Results } from './results.ts';
 import type { DeviceStats } from './stats.ts';
@@ -24,15 +27,14 @@ export class RunningDevice implements OpenDevice, TransportListener {
   readonly manifest: DeviceManifest;
   readonly #peers: Peers;
   readonly #readiness: Readiness;
-  readonly #inFlight: InFlight;
+  readonly #choice: Choice;
+  readonly #links: Links;
+  readonly #programs: readonly Program[];
+  readonly #calls: Calls;
   readonly #activity: Activity;
   readonly #results = new Results();
   readonly #stopped = deferred();
   readonly #log: Log;
-  /** Inferences of calls that have neither their outputs nor their error. */
-  readonly #calls = new Set<number>();
-  /** Settles when all earlier calls may begin, or may not. */
-  #turn: Promise<unknown> = Promise.resolve();
   #opened: Promise<void> = Promise.resolve();
   #isOpen = false;
   #closing: Promise<void> | undefined;
@@ -50,7 +52,24 @@ export class RunningDevice implements OpenDevice, TransportListener {
     this.#log = behaviour.log ?? silent;
     this.#peers = new Peers(parts.manifest, parts.transport);
     this.#readiness = new Readiness(parts.manifest.device, this.#peers);
-    this.#inFlight = new InFlight(behaviour.inFlight ?? 2 * parts.manifest.devices.length, deadlines);
+    const { program, plan = null } = behaviour;
+    this.#programs = typeof program === 'function' ? [program] : program;
+    this.#choice = new Choice(
+      parts.manifest,
+      (devices) => !this.#peers.missing(devices) && this.#readiness.has(devices),
+    );
+    this.#choice.use(plan);
+    this.#links = new Links(this.#peers);
+    this.#calls = new Calls(behaviour.inFlight ?? 2 * parts.manifest.devices.length, deadlines, parts, {
+      peers: this.#peers,
+      readiness: this.#readiness,
+      choice: this.#choice,
+      links: this.#links,
+      log: this.#log,
+      execute: (id, plan, inputs) => this.#execute(id, plan, inputs),
+      checkAble: () => this.#checkAble(),
+      hasFailed: () => this.#error !== undefined,
+    });
     this.#activity = new Activity(deadlines);
   }
 
@@ -59,13 +78,21 @@ export class RunningDevice implements OpenDevice, TransportListener {
     this.#opened = this.parts.transport.open(this);
     try {
       await this.#opened;
-      this.#isOpen = true;
-      if (this.#holdsInputs) this.#readiness.ask();
     } catch (error) {
-      this.#fail(error);
-      await this.close();
-      throw this.#error ?? error;
+      if (!this.#goesAlone(error)) {
+        this.#fail(error);
+        await this.close();
+        throw this.#error ?? error;
+      }
+      this.#log('warn', error.code, error.message);
     }
+    this.#isOpen = true;
+    if (this.#holdsInputs) this.#readiness.ask();
+    // The plan to begin with is the first one, not the one for when peers are lost.
+    if (this.#choice.fallback !== null && this.#holdsInputs && this.#peers.complete) {
+      await this.#readiness.wait(this.deadlines.seconds).catch(() => {});
+    }
+    if (this.#holdsInputs && this.#choice.plans.length > 1 && !this.parts.transport.inProcess) this.#links.watch();
     this.#askTime();
   }
 
@@ -74,26 +101,16 @@ export class RunningDevice implements OpenDevice, TransportListener {
     if (device !== inputDevice) throw notInputDevice(device, inputDevice);
     checkInputs(specs, inputs);
     this.#checkAble();
-    await this.#inFlight.enter();
-    try {
-      await this.#mayBegin();
-    } catch (error) {
-      this.#inFlight.leave();
-      throw error;
-    }
-    return this.#inOrder(this.#call(inputs));
+    const { outputs } = await this.#calls.begin(inputs);
+    return this.#inOrder(outputs);
   }
 
   async ready(seconds: number): Promise<void> {
-    for (const end = performance.now() + seconds * 1000; ; ) {
-      this.#checkAble();
-      try {
-        return await this.#readiness.wait((end - performance.now()) / 1000);
-      } catch (error) {
-        // A peer that is lost meanwhile may come back in time.
-        if (performance.now() >= end) throw error;
-      }
-    }
+    return this.#calls.ready(seconds);
+  }
+
+  use(plan: number | null): void {
+    this.#choice.use(plan);
   }
 
   results(): AsyncIterable<Result, undefined> {
@@ -106,7 +123,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   stats(): DeviceStats {
     const { recorder, mailbox, transport } = this.parts;
-    return recorder.stats(this.manifest.device, mailbox.size, !transport.inProcess);
+    return recorder.stats(this.manifest.device, mailbox.size, !transport.inProcess, this.#links.bandwidth);
   }
 
   trace(): DeviceTrace | null {
@@ -139,17 +156,14 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   frame(from: string, frame: PeerFrame): void {
     switch (frame.kind) {
-      case 'tensor': {
-        const begin = performance.now();
-        this.parts.mailbox.deliver(from, frame);
-        this.parts.trace?.add('arrival', frame.inference, frame.channel, begin);
+      case 'tensor':
+        this.#onTensor(from, frame);
         break;
-      }
       case 'start':
-        this.#onStart(from, frame.inference);
+        this.#onStart(from, frame);
         break;
       case 'done':
-        this.#inFlight.finished(frame.inference, from);
+        this.#calls.inFlight.finished(frame.inference, from);
         break;
       case 'abort':
         this.#onAbort(from, frame);
@@ -163,16 +177,29 @@ export class RunningDevice implements OpenDevice, TransportListener {
       case 'ready':
         this.#readiness.answered(from, frame.token);
         break;
+      case 'probe':
+        this.#links.probed(from, frame, this.parts.mailbox.running.length === 0);
+        break;
+      case 'rate':
+        this.#links.told(from, frame);
+        break;
       default:
         frame satisfies never;
     }
+  }
+
+  #onTensor(from: string, frame: TensorFrame): void {
+    const begin = performance.now();
+    const awaited = this.parts.mailbox.deliver(from, frame);
+    this.parts.trace?.add('arrival', frame.inference, frame.channel, begin);
+    if (frame.sent !== undefined) this.#links.took(from, byteLength(frame.tensor), frame.sent, awaited);
   }
 
   bye(peer: string): void {
     const { device, inputDevice } = this.manifest;
     const error = peerLost(device, peer, 'it has stopped');
     this.#peers.leave(peer, error);
-    this.#inFlight.gone(peer);
+    this.#calls.inFlight.gone(peer);
     this.#readiness.refuse(error);
     this.parts.mailbox.gone(peer, error);
     if (peer === inputDevice && !this.behaviour.stay) this.close().catch(() => {});
@@ -193,9 +220,10 @@ export class RunningDevice implements OpenDevice, TransportListener {
     mailbox.gone(peer, error);
     // Who starts inferences, and who is told of failed ones, ends all that the two had in common.
     if (this.#holdsInputs || peer === this.manifest.inputDevice) {
-      for (const inference of mailbox.running) mailbox.fail(inference, error);
+      for (const inference of mailbox.running) if (!this.#calls.spares(inference, peer)) mailbox.fail(inference, error);
     }
-    this.#inFlight.gone(peer);
+    this.#links.forget(peer);
+    this.#calls.inFlight.gone(peer);
     this.#readiness.refuse(error);
   }
 
@@ -212,46 +240,11 @@ export class RunningDevice implements OpenDevice, TransportListener {
     if (this.#closing) throw stopped(this.manifest.device);
   }
 
-  /** In the order of calls. @throws peer-lost, not-ready, stopped */
-  async #mayBegin(): Promise<void> {
-    const before = this.#turn;
-    const own = this.#awaitPeers();
-    this.#turn = Promise.allSettled([before, own]);
-    await this.#turn;
-    await own;
-    this.#checkAble();
-  }
-
-  async #awaitPeers(): Promise<void> {
-    this.#checkAble();
-    const missing = this.#peers.missing();
-    if (missing) throw missing;
-    await this.#readiness.wait(this.deadlines.seconds);
-  }
-
-  #begin(): number {
-    const id = this.parts.mailbox.begin();
-    this.#calls.add(id);
-    this.#inFlight.start(id, this.manifest.devices);
-    this.#peers.tellAll({ kind: 'start', inference: id });
-    return id;
-  }
-
-  async #call(inputs: NamedTensors): Promise<NamedTensors> {
-    const id = this.#begin();
-    try {
-      const outputs = await this.#execute(id, inputs);
-      this.#calls.delete(id);
-      if (this.#peers.haveHeardOf(id)) this.#inFlight.failed(id);
-      else this.#inFlight.finished(id, this.manifest.device);
-      return outputs;
-    } catch (error) {
-      this.#calls.delete(id);
-      this.#inFlight.failed(id);
-      // Is a device that did not do its part still there, and able to?
-      if (comesFromOthers(error)) this.#readiness.ask();
-      throw error;
-    }
+  /** Peers that have not come in time are missed by no plan of this device's own. */
+  #goesAlone(error: unknown): error is ShardonnxError {
+    const { rejoin } = this.behaviour;
+    if (!this.#holdsInputs || this.#choice.fallback === null || rejoin === false) return false;
+    return error instanceof ShardonnxError && error.code === 'peer-missing';
   }
 
   /** Results keep the order of inferences; a failure is told at once. */
@@ -266,14 +259,16 @@ export class RunningDevice implements OpenDevice, TransportListener {
     return all;
   }
 
-  async #execute(id: number, inputs: NamedTensors): Promise<NamedTensors> {
+  async #execute(id: number, plan: number, inputs: NamedTensors): Promise<NamedTensors> {
     const { mailbox, recorder } = this.parts;
     const begin = performance.now();
+    const program = this.#programs[plan];
+    const name = this.#choice.plans[plan]?.name ?? '';
+    recorder.begins(name);
     try {
-      const outputs = await this.#activity.add(
-        (async () => this.behaviour.program(inference(id, this.parts), inputs))(),
-      );
-      recorder.inference(performance.now() - begin);
+      if (!program) throw noSuchPlan(plan, this.#programs.length);
+      const outputs = await this.#activity.add((async () => program(inference(id, this.parts), inputs))());
+      recorder.inference(performance.now() - begin, name);
       return outputs;
     } catch (error) {
       if (!this.#peers.haveHeardOf(id)) this.#peers.abort(this.#abortFrame(error, id));
@@ -283,7 +278,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
     }
   }
 
-  #onStart(from: string, inference: number): void {
+  #onStart(from: string, { inference, plan = 0, sent }: StartFrame): void {
     // The peers will hear that this device has stopped.
     if (this.#closing) return;
     const { mailbox } = this.parts;
@@ -291,17 +286,19 @@ export class RunningDevice implements OpenDevice, TransportListener {
       this.malformed(from, `start of inference ${inference}`, null);
       return;
     }
-    this.#activity.add(this.#serve(mailbox.begin(inference))).catch((error) => this.#fail(error));
+    this.#links.took(from, 0, sent, false);
+    this.#activity.add(this.#serve(mailbox.begin(inference), plan)).catch((error) => this.#fail(error));
   }
 
   /** Runs an inference that the holder of the inputs has started. */
-  async #serve(id: number): Promise<void> {
+  async #serve(id: number, plan: number): Promise<void> {
     const { inputDevice, outputDevice, device } = this.manifest;
     try {
       await this.#opened;
-      const outputs = await this.#inOrder(this.#execute(id, {}));
+      const outputs = await this.#inOrder(this.#execute(id, plan, {}));
       if (device === outputDevice) await this.#results.push({ inference: id, outputs });
       this.#peers.tell(inputDevice, { kind: 'done', inference: id });
+      if (this.#choice.plans.length > 1) this.#links.report(inputDevice);
     } catch (error) {
       if (!(error instanceof ShardonnxError)) this.#fail(error);
       this.behaviour.onFailure?.(id, error);
@@ -319,7 +316,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
     }
     if (this.#peers.haveHeardOf(frame.inference)) return;
     this.parts.mailbox.fail(frame.inference, error);
-    if (!this.#calls.has(frame.inference)) this.#inFlight.failed(frame.inference);
+    this.#calls.aborted(frame.inference);
     // Not all devices know each other; the holder of the inputs knows all.
     if (this.#holdsInputs) this.#peers.abort(frame, from);
     else this.#peers.knowOfFailure(frame.inference);
@@ -344,9 +341,9 @@ export class RunningDevice implements OpenDevice, TransportListener {
     const reason = error instanceof ShardonnxError ? error : new ShardonnxError(frame.code, frame.message);
     for (const peer of this.#peers.names) this.parts.mailbox.gone(peer, reason);
     for (const inference of this.parts.mailbox.running) this.parts.mailbox.fail(inference, reason);
-    this.#inFlight.refuse(reason);
+    this.#calls.inFlight.refuse(reason);
     this.#readiness.refuse(reason);
-    this.#inFlight.clear();
+    this.#calls.inFlight.clear();
     if (this.#closing) return;
     this.#error = error;
     this.#peers.abort(frame);
@@ -361,13 +358,14 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   async #shutDown(): Promise<void> {
     const { transport, segments } = this.parts;
-    this.#inFlight.refuse(this.#error ?? stopped(this.manifest.device));
+    this.#calls.inFlight.refuse(this.#error ?? stopped(this.manifest.device));
     this.#readiness.refuse(this.#error ?? stopped(this.manifest.device));
     try {
-      await this.#inFlight.idle();
+      await this.#calls.inFlight.idle();
     } catch {
       // Its devices had their time; the peers are told all the same.
     }
+    this.#links.close();
     this.#results.end();
     await this.#activity.quiet();
     if (!this.#error) this.#peers.tellAll({ kind: 'bye' });

@@ -34,6 +34,9 @@ export const badFrame = (device: string, from: string, reason: string) =>
     hint: 'use bundles of one build; if they are, something else speaks on that connection',
   });
 
+export const noSuchPlan = (plan: number, plans: number) =>
+  new ShardonnxError('no-such-plan', `there is no plan ${plan}: the build has ${plans}, counted from 0`);
+
 /** Whether it was another device that failed, or could not be reached in time. */
 export const comesFromOthers = (error: unknown): boolean =>
   error instanceof ShardonnxError && ['peer-lost', 'peer-failed', 'receive-timeout', 'bad-frame'].includes(error.code);

@@ -20,6 +20,8 @@ export interface Flags {
   /** Folder. */
   readonly keys: string | undefined;
   readonly insecure: boolean;
+  /** The plan to use, counted from 1. */
+  readonly plan: number | undefined;
   /** Whether it goes on when the holder of the inputs stops. */
   readonly stay: boolean;
   /** Where health and metrics are served. */
@@ -49,6 +51,7 @@ const OPTIONS = {
   keys: { type: 'string' },
   insecure: { type: 'boolean' },
   stay: { type: 'boolean' },
+  'use-plan': { type: 'string' },
   http: { type: 'string' },
   'log-level': { type: 'string' },
   'log-format': { type: 'string' },
@@ -77,6 +80,7 @@ export async function readFlags(args: readonly string[], env: NodeJS.ProcessEnv)
     keys: given.text('keys'),
     insecure: given.yes('insecure'),
     stay: given.yes('stay'),
+    plan: given.number('use-plan', true),
     http: given.address('http'),
     log: {
       level: given.choice('log-level', LEVELS) ?? 'info',

@@ -4,6 +4,7 @@
  *     0  'S' 'X'      4  inference, 48 bit     10 dtype (ONNX number)   12 channel, 32 bit
  *     2  protocol     16 dims, 32 bit each     11 rank
  *     3  kind
+ *    16 + 4 · rank: when it was sent, float64
  *
  * `hello` and `reject` keep this layout in every protocol version, so that a mismatch can be told.
  */
@@ -18,6 +19,8 @@ export interface TensorFrame {
   readonly inference: number;
   readonly channel: number;
   readonly tensor: Tensor;
+  /** ms by the sender's clock; not where devices share a process. */
+  readonly sent?: number;
 }
 
 /** `device` failed, in one inference or (null) for good. */
@@ -35,6 +38,31 @@ export interface ClockFrame {
   readonly asked: number;
   /** null in a question. */
   readonly answered: number | null;
+}
+
+/** Bytes that are sent to see how long they take; empty ones tell the latency. */
+export interface ProbeFrame {
+  readonly kind: 'probe';
+  readonly bytes: number;
+  /** ms by the sender's clock, here and below. */
+  readonly sent: number;
+}
+
+/** How long the receiver's frames took that came to the sender lately. */
+export interface RateFrame {
+  readonly kind: 'rate';
+  readonly sent: number;
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/** The holder of the inputs starts an inference. */
+export interface StartFrame {
+  readonly kind: 'start';
+  readonly inference: number;
+  /** Index into the build's plans; 0 if not given. */
+  readonly plan?: number;
+  readonly sent?: number;
 }
 
 /** First on every connection, in both directions. */
@@ -64,8 +92,11 @@ export type Frame =
   | TensorFrame
   | AbortFrame
   | ClockFrame
-  /** The holder of the inputs starts an inference; a device has finished its share of it. */
-  | { readonly kind: 'start' | 'done'; readonly inference: number }
+  | StartFrame
+  | ProbeFrame
+  | RateFrame
+  /** A device has finished its share of an inference. */
+  | { readonly kind: 'done'; readonly inference: number }
   /** The holder of the inputs asks whether an inference may start; a device that has all its peers answers. */
   | { readonly kind: 'check' | 'ready'; readonly token: number }
   /** The sender stops in good order; whether the peer can be reached, and its answer. */
@@ -91,8 +122,11 @@ const KINDS = [
   'pong',
   'check',
   'ready',
+  'probe',
+  'rate',
 ] as const;
 const HEADER = 16;
+const SENT = 8;
 const MAX_RANK = 28;
 /** Of a frame that is no tensor. */
 export const MAX_CONTROL_BYTES = 1 << 16;
@@ -111,16 +145,29 @@ export function encodeFrame(frame: Frame): [header: Buffer, payload: Buffer] {
     case 'tensor': {
       const { type, dims } = frame.tensor;
       if (dims.length > MAX_RANK) throw new RangeError(`a tensor of rank ${dims.length} cannot be sent`);
-      const header = headerOf(frame.kind, frame.inference, HEADER + 4 * dims.length);
+      const header = headerOf(frame.kind, frame.inference, HEADER + 4 * dims.length + SENT);
       header[10] = onnxNumber(type);
       header[11] = dims.length;
       header.writeUInt32LE(frame.channel, 12);
       for (const [axis, size] of dims.entries()) header.writeUInt32LE(size, HEADER + 4 * axis);
+      header.writeDoubleLE(frame.sent ?? Number.NaN, HEADER + 4 * dims.length);
       return [header, bytesOf(frame.tensor)];
     }
-    case 'start':
+    case 'start': {
+      const { plan, sent } = frame;
+      const numbers =
+        plan === undefined && sent === undefined ? NOTHING : bytesOfNumbers(plan ?? 0, sent ?? Number.NaN);
+      return [headerOf(frame.kind, frame.inference), numbers];
+    }
     case 'done':
       return [headerOf(frame.kind, frame.inference), NOTHING];
+    case 'probe': {
+      const payload = Buffer.alloc(SENT + frame.bytes);
+      payload.writeDoubleLE(frame.sent);
+      return [headerOf(frame.kind), payload];
+    }
+    case 'rate':
+      return [headerOf(frame.kind), bytesOfNumbers(frame.sent, frame.bytes, frame.seconds)];
     case 'check':
     case 'ready':
       return [headerOf(frame.kind, frame.token), NOTHING];
@@ -166,7 +213,7 @@ function decodeTensor(header: Buffer, payload: Uint8Array): Frame | Malformed {
   const dtype = dtypeOfOnnxNumber(header[10] ?? 0);
   const rank = header[11] ?? 0;
   if (!dtype) return malformed(`unknown dtype ${header[10]}`, inference);
-  if (rank > MAX_RANK || header.length !== HEADER + 4 * rank) {
+  if (rank > MAX_RANK || header.length !== HEADER + 4 * rank + SENT) {
     return malformed(`a header of ${header.length} bytes for rank ${rank}`, inference);
   }
   const dims = Array.from({ length: rank }, (_, axis) => header.readUInt32LE(HEADER + 4 * axis));
@@ -177,7 +224,9 @@ function decodeTensor(header: Buffer, payload: Uint8Array): Frame | Malformed {
   const aligned = payload.length <= UNALIGNED_UP_TO ? new Uint8Array(payload) : payload;
   const tensor = tensorOver(dtype, dims, aligned);
   if (!tensor) return malformed(`${payload.length} bytes that are not ${elements(dims)} strings`, inference);
-  return { kind: 'tensor', inference, channel: header.readUInt32LE(12), tensor };
+  const sent = header.readDoubleLE(HEADER + 4 * rank);
+  const frame = { kind: 'tensor', inference, channel: header.readUInt32LE(12), tensor } as const;
+  return Number.isNaN(sent) ? frame : { ...frame, sent };
 }
 
 function decodeControl(
@@ -187,7 +236,22 @@ function decodeControl(
 ): Frame | Malformed {
   const inference = header.readUIntLE(4, 6);
   switch (kind) {
-    case 'start':
+    case 'start': {
+      if (payload.length === 0) return { kind, inference };
+      const [plan, sent] = numbersIn(payload, 2);
+      if (plan === undefined || sent === undefined || !Number.isInteger(plan)) return malformed('a start of no plan');
+      return { kind, inference, plan, ...(!Number.isNaN(sent) && { sent }) };
+    }
+    case 'probe': {
+      const bytes = payload.length - SENT;
+      if (bytes < 0) return malformed('a probe that does not say when it was sent');
+      return { kind, bytes, sent: new DataView(payload.buffer, payload.byteOffset).getFloat64(0, true) };
+    }
+    case 'rate': {
+      const [sent, bytes, seconds] = numbersIn(payload, 3);
+      if (sent === undefined || bytes === undefined || seconds === undefined) return malformed('a rate of no numbers');
+      return { kind, sent, bytes, seconds };
+    }
     case 'done':
       return { kind, inference };
     case 'check':
@@ -199,7 +263,7 @@ function decodeControl(
       return { kind };
     case 'clock': {
       if (payload.length !== 16) return malformed(`a clock of ${payload.length} bytes`);
-      const [asked = Number.NaN, answered = Number.NaN] = new Float64Array(new Uint8Array(payload).buffer);
+      const [asked = Number.NaN, answered = Number.NaN] = numbersIn(payload, 2);
       return { kind, asked, answered: Number.isNaN(answered) ? null : answered };
     }
     case 'hello': {
@@ -238,6 +302,10 @@ function headerOf(kind: (typeof KINDS)[number], inference = 0, length = HEADER):
   header.writeUIntLE(inference, 4, 6);
   return header;
 }
+
+/** None where the bytes are not so many numbers. */
+const numbersIn = (payload: Uint8Array, count: number): number[] =>
+  payload.length === 8 * count ? [...new Float64Array(new Uint8Array(payload).buffer)] : [];
 
 const bytesOfNumbers = (...values: number[]): Buffer => Buffer.from(Float64Array.from(values).buffer);
 

@@ -19,6 +19,7 @@ export function help(manifest: DeviceManifest): string {
     '  --input NAME=FILE.npy            an input, or NAME=random; repeatable',
     '  --keys DIR                       keys of this build\'s devices ("shardonnx keys"); keys/ beside main.js if it is there',
     '  --insecure                       go without keys where others can reach this device: nothing is encrypted',
+    '  --use-plan N                     of several plans the Nth, whatever the bandwidth',
     '  --stay                           go on when the device that holds the inputs stops, until a signal comes',
     '  --output DIR                     write each output to DIR/NAME.npy, the latest stays',
     '  --repeat N                       inferences, 1',

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { OpenDevice } from './behaviour.ts';
+import { plansOf } from './choice.ts';
 import { ShardonnxError } from './error.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { memoryTransport } from './memory-transport.ts';
@@ -19,6 +20,7 @@ export async function inProcess({
   threads,
   inFlight,
   trace,
+  plan,
 }: TeamSetup): Promise<Team> {
   const transport = memoryTransport();
   const failures = new Failures();
@@ -26,7 +28,7 @@ export async function inProcess({
   const open = async (manifest: TeamSetup['manifests'][number]) => {
     const { device } = manifest;
     const directory = join(build, device);
-    const program = await importProgram(directory, manifest);
+    const program = await Promise.all(plansOf(manifest).map((_, index) => importProgram(directory, manifest, index)));
     const onFailure = (_: number, error: unknown) => failures.add(device, error);
     const options = {
       directory,
@@ -38,6 +40,7 @@ export async function inProcess({
       trace,
       onFailure,
       rejoin: false,
+      ...(plan !== undefined && { plan }),
     };
     const one = await openDevice(options);
     one.stopped.catch((error) => failures.add(device, error));
@@ -107,16 +110,20 @@ class InProcess implements Team {
   }
 }
 
-async function importProgram(directory: string, { device, build }: DeviceManifest): Promise<Program> {
-  const file = resolve(join(directory, 'program.js'));
+async function importProgram(directory: string, { device, build }: DeviceManifest, plan: number): Promise<Program> {
+  const name = programFile(plan);
+  const file = resolve(join(directory, name));
   // Modules are loaded once a URL: another build in the same folder must not get the earlier one's program.
   const module: unknown = await import(`${pathToFileURL(file).href}?build=${build}`).catch((cause) => {
-    throw badProgram(file, `${device}/program.js cannot be loaded: ${cause.message}`, cause);
+    throw badProgram(file, `${device}/${name} cannot be loaded: ${cause.message}`, cause);
   });
   const program = typeof module === 'object' && module !== null && 'program' in module ? module.program : undefined;
-  if (!isProgram(program)) throw badProgram(file, `${device}/program.js exports no program`);
+  if (!isProgram(program)) throw badProgram(file, `${device}/${name} exports no program`);
   return program;
 }
+
+/** As codegen names them. */
+const programFile = (plan: number): string => (plan === 0 ? 'program.js' : `program-${plan + 1}.js`);
 
 const isProgram = (value: unknown): value is Program => typeof value === 'function';
 

@@ -1,5 +1,6 @@
 /** One inference on one device: what a generated program calls. */
 import { ShardonnxError } from './error.ts';
+import { now } from './ipc.ts';
 import type { Mailbox } from './mailbox.ts';
 import { byteLength } from './mailbox.ts';
 import type { ChannelSpec, DeviceManifest } from './manifest.ts';
@@ -53,7 +54,13 @@ export function inference(id: number, parts: Parts): Device {
       checkSent(parts, to, channel, tensor);
       recorder.counters.bytesSent += byteLength(tensor);
       const begin = performance.now();
-      transport.send(to, { kind: 'tensor', inference: id, channel, tensor });
+      transport.send(to, {
+        kind: 'tensor',
+        inference: id,
+        channel,
+        tensor,
+        ...(!transport.inProcess && { sent: now() }),
+      });
       trace?.add('send', id, channel, begin);
     },
     receive<D extends keyof DataOf>(from: string, channel: number) {

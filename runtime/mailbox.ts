@@ -101,20 +101,21 @@ export class Mailbox {
     this.#grantTime(inference, () => true);
   }
 
-  deliver(from: string, { inference, channel: id, tensor }: TensorFrame): void {
+  /** Whether somebody waited for it. */
+  deliver(from: string, { inference, channel: id, tensor }: TensorFrame): boolean {
     if (inference < this.#next && !this.#boxes.has(inference)) {
       this.recorder.dropped.add(`${from} sent a tensor of inference ${inference}, which has ended`);
-      return;
+      return false;
     }
     if (inference >= this.#next + MAX_AHEAD) {
       this.spoil(from, `inference ${inference} while ${this.#next} is next`, null);
-      return;
+      return false;
     }
     const box = this.#box(inference);
     const reason = this.#refusal(from, id, tensor, box);
     if (reason) {
       this.spoil(from, reason, inference);
-      return;
+      return false;
     }
     this.recorder.counters.bytesReceived += byteLength(tensor);
     box.seen.add(id);
@@ -122,12 +123,13 @@ export class Mailbox {
     const waiter = box.waiting.get(id);
     if (!waiter) {
       box.arrived.set(id, tensor);
-      return;
+      return false;
     }
     box.waiting.delete(id);
     this.deadlines.delete(waiter.wait);
     this.recorder.waited(performance.now() - waiter.begin);
     waiter.resolve(tensor);
+    return true;
   }
 
   /** @throws receive-timeout, peer-lost, peer-failed, bad-frame */

@@ -25,7 +25,8 @@ import { zeromqTransport } from './zeromq-transport.ts';
 export interface MainOptions {
   /** The device's folder. */
   readonly directory: string;
-  readonly program: Program;
+  /** One; or one a plan, in the order of device.json. */
+  readonly program: Program | readonly Program[];
 }
 /** Sets the exit status: 0 only if what was asked was done. */
 export async function main(options: MainOptions, args: readonly string[] = process.argv.slice(2)): Promise<void> {
@@ -54,6 +55,7 @@ async function run({ directory, program }: MainOptions, flags: Flags, work: Work
     timeouts,
     inFlight,
     stay: flags.stay,
+    ...(flags.plan !== undefined && { plan: flags.plan - 1 }),
     trace: flags.trace !== undefined,
     ...(flags.threads !== undefined && { threads: flags.threads }),
   };

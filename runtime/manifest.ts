@@ -22,6 +22,16 @@ export interface SegmentSpec {
   readonly outputs: readonly TensorSpec[];
 }
 
+/** One of several ways in which a build's devices compute the model. */
+export interface PlanSpec {
+  /** For people. */
+  readonly name: string;
+  /** Those that take part. */
+  readonly devices: readonly string[];
+  /** Bytes per second of links, from and to, between which it is the best one; null: only where no other can be used. */
+  readonly bandwidth: readonly [number, number] | null;
+}
+
 export interface DeviceManifest {
   readonly format: 1;
   /** sha256 that all devices of one build share; the handshake compares it. */
@@ -35,6 +45,8 @@ export interface DeviceManifest {
   /** Which devices hold the model's inputs and want its outputs. */
   readonly inputDevice: string;
   readonly outputDevice: string;
+  /** The first is the one to begin with. Channels and segments are those of all plans; a device has one program each. */
+  readonly plans?: readonly PlanSpec[];
   /** Those that this device sends or receives on. */
   readonly channels: readonly ChannelSpec[];
   readonly segments: readonly SegmentSpec[];

@@ -102,12 +102,16 @@ export class Member {
   }
 }
 
-function start({ directory, timeouts, threads, inFlight, trace }: TeamSetup, manifest: DeviceManifest): ChildProcess {
+function start(
+  { directory, timeouts, threads, inFlight, trace, plan }: TeamSetup,
+  manifest: DeviceManifest,
+): ChildProcess {
   const flags = {
     threads: threads(manifest),
     'in-flight': inFlight,
     // Whatever the file: this parent asks for it.
     ...(trace && { trace: 'ipc' }),
+    ...(plan !== undefined && { 'use-plan': plan + 1 }),
     timeout: timeouts.inference,
     'connect-timeout': timeouts.connect,
   };

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join, normalize } from 'node:path';
 import { type DType, isDType } from './dtype.ts';
 import { ShardonnxError } from './error.ts';
-import type { BundleManifest, ChannelSpec, DeviceManifest, SegmentSpec, TensorSpec } from './manifest.ts';
+import type { BundleManifest, ChannelSpec, DeviceManifest, PlanSpec, SegmentSpec, TensorSpec } from './manifest.ts';
 
 /** @throws bundle-invalid */
 export async function readDeviceManifest(directory: string): Promise<DeviceManifest> {
@@ -59,6 +59,7 @@ function deviceManifest(value: unknown, at: string): DeviceManifest {
     outputs: list(o.outputs, 'outputs', tensorSpec),
     inputDevice: text(o.inputDevice, 'inputDevice'),
     outputDevice: text(o.outputDevice, 'outputDevice'),
+    ...(o.plans !== undefined && { plans: list(o.plans, 'plans', planSpec) }),
     channels: list(o.channels, 'channels', channelSpec),
     segments: list(o.segments, 'segments', segmentSpec),
     files: files(o.files, 'files'),
@@ -71,8 +72,15 @@ function deviceManifest(value: unknown, at: string): DeviceManifest {
 }
 
 /** What the types cannot say. */
-function consistent({ device, devices, inputDevice, outputDevice, channels, segments, files }: DeviceManifest): void {
-  const named = [device, inputDevice, outputDevice, ...channels.flatMap(({ from, to }) => [from, to])];
+function consistent(manifest: DeviceManifest): void {
+  const { device, devices, inputDevice, outputDevice, plans = [], channels, segments, files } = manifest;
+  const named = [
+    device,
+    inputDevice,
+    outputDevice,
+    ...plans.flatMap((plan) => plan.devices),
+    ...channels.flatMap(({ from, to }) => [from, to]),
+  ];
   for (const name of named) if (!devices.includes(name)) throw new Wrong(`names ${name}, which is not in its devices`);
   if (new Set(devices).size !== devices.length) throw new Wrong('names a device twice');
   if (new Set(channels.map(({ id }) => id)).size !== channels.length) throw new Wrong('has two channels of one id');
@@ -104,6 +112,14 @@ function channelSpec(value: unknown, at: string): ChannelSpec {
     from: text(o.from, `${at}.from`),
     to: text(o.to, `${at}.to`),
   };
+}
+
+function planSpec(value: unknown, at: string): PlanSpec {
+  const o = object(value, at);
+  const devices = list(o.devices, `${at}.devices`, text);
+  if (o.bandwidth === null) return { name: text(o.name, `${at}.name`), devices, bandwidth: null };
+  const [from = 0, to = 0] = list(o.bandwidth, `${at}.bandwidth`, positive);
+  return { name: text(o.name, `${at}.name`), devices, bandwidth: [from, to] };
 }
 
 function segmentSpec(value: unknown, at: string): SegmentSpec {
@@ -148,6 +164,11 @@ function dtype(value: unknown, at: string): DType {
 
 function text(value: unknown, at: string): string {
   if (typeof value !== 'string') throw wrongType(value, at, 'a text');
+  return value;
+}
+
+function positive(value: unknown, at: string): number {
+  if (typeof value !== 'number' || !(value > 0)) throw wrongType(value, at, 'a number above 0');
   return value;
 }
 

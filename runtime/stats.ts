@@ -11,6 +11,12 @@ export interface DeviceStats extends Counters {
   readonly waitedMs: number;
   /** By segment, in the order of device.json. */
   readonly segments: readonly SegmentStats[];
+  /** On the device that holds the inputs; on others the plan of the latest inference. */
+  readonly plan: string;
+  /** Finished inferences by plan. */
+  readonly plans: Readonly<Record<string, number>>;
+  /** Bytes per second of the slowest link, estimated; null where nothing large has crossed. */
+  readonly bandwidth: number | null;
   /** Inferences of which the device holds something now: begun and not ended, or announced by a tensor that came early. */
   readonly inFlight: number;
   /** The process's largest resident memory; null where devices share a process. */
@@ -34,7 +40,9 @@ export class Recorder {
   readonly dropped: Dropped;
   readonly #latencies: number[] = [];
   readonly #segments: { file: string; runs: number; ms: number }[];
+  readonly #plans = new Map<string, number>();
   #waitedMs = 0;
+  #plan = '';
 
   constructor(
     files: readonly string[],
@@ -56,19 +64,27 @@ export class Recorder {
     this.#waitedMs += ms;
   }
 
-  inference(ms: number): void {
+  begins(plan: string): void {
+    this.#plan = plan;
+  }
+
+  inference(ms: number, plan: string): void {
+    this.#plans.set(plan, (this.#plans.get(plan) ?? 0) + 1);
     if (this.#latencies.length === KEPT_LATENCIES) this.#latencies.shift();
     this.#latencies.push(ms);
     this.onInference(ms);
   }
 
-  stats(device: string, inFlight: number, ownProcess: boolean): DeviceStats {
+  stats(device: string, inFlight: number, ownProcess: boolean, bandwidth: number | null = null): DeviceStats {
     return {
       device,
       ...this.counters,
       latencyMs: [...this.#latencies],
       waitedMs: this.#waitedMs,
       segments: this.#segments.map((segment) => ({ ...segment })),
+      plan: this.#plan,
+      plans: Object.fromEntries(this.#plans),
+      bandwidth,
       inFlight,
       peakBytes: ownProcess ? process.resourceUsage().maxRSS * 1024 : null,
       residentBytes: ownProcess ? process.memoryUsage.rss() : null,

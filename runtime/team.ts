@@ -16,6 +16,8 @@ export interface TeamSetup {
   /** onnxruntime's. */
   readonly threads: (manifest: DeviceManifest) => number;
   readonly timeouts: Timeouts;
+  /** The plan to use, by its index, whatever the bandwidth. */
+  readonly plan: number | undefined;
   /** The most inferences at once. */
   readonly inFlight: number;
   readonly trace: boolean;

@@ -10,7 +10,7 @@ export type PeerFrame =
   | TensorFrame
   | AbortFrame
   | ClockFrame
-  | Extract<Frame, { readonly kind: 'start' | 'done' | 'check' | 'ready' }>;
+  | Extract<Frame, { readonly kind: 'start' | 'done' | 'check' | 'ready' | 'probe' | 'rate' }>;
 
 export interface TransportListener {
   /** The lowest inference of which this device knows nothing. */

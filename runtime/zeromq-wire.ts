@@ -16,6 +16,7 @@ import {
 } from './frame.ts';
 import { DUPLICATE, type Joining } from './handshake.ts';
 import type { Keys } from './keys.ts';
+import { LARGEST_PROBE } from './links.ts';
 import type { DeviceManifest } from './manifest.ts';
 import { elements } from './tensor.ts';
 import type { TransportListener, TransportSetup } from './transport.ts';
@@ -98,6 +99,8 @@ export class Wire {
       case 'clock':
       case 'check':
       case 'ready':
+      case 'probe':
+      case 'rate':
         this.listener.frame(peer, frame);
         break;
       case 'bye':
@@ -156,7 +159,7 @@ export const isLoopback = (endpoint: string): boolean =>
 
 /** Bytes; whoever sends more is cut off, before any memory is taken for it. -1: no limit, a channel's size is known when it comes. */
 function largestMessage({ channels }: DeviceManifest): number {
-  let largest = MAX_CONTROL_BYTES;
+  let largest = Math.max(MAX_CONTROL_BYTES, LARGEST_PROBE);
   for (const { dtype, shape } of channels) {
     const sizes = shape.filter((size) => size !== null);
     if (dtype === 'string' || sizes.length < shape.length) return -1;

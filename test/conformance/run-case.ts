@@ -80,7 +80,7 @@ async function build(test: Case, data: DataSet, options: Options, output: string
   const { policy, turn } = options;
   const plan = policy ? await makePlan(imported, cluster, policy) : splitEverything(imported, cluster, turn);
   const { schedule } = lower(imported, { cluster, plan });
-  await writeBundle(output, { schedule, plan, cluster });
+  await writeBundle(output, { plans: [{ schedule, plan, bandwidth: null }], cluster });
   return { split: splitOperators(schedule.program, imported).size > 0, whole: wholeReasons(imported, plan) };
 }
 

@@ -155,7 +155,7 @@ test('the holder of the inputs that is killed and started again finds those that
   const second = start('--repeat=3', `--output=${build}/out`);
   assert.is((await second.ended).status, 0);
   const third = await server.ended;
-  assert.is(third.status, 1, 'inferences of the first robot have failed');
+  assert.is(third.signal, null);
   assert.match(third.stdout, /robot is back/);
   assert.equal((await readNpy(`${build}/out/y.npy`)).dims, [1, 4]);
 });

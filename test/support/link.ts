@@ -1,8 +1,8 @@
 /** A TCP link that a test can cut, freeze and make slow, between a device that calls and one that listens. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Bytes that are passed on at once. */
-const CHUNK = 16 * 1024;
+/** Bytes that are passed on at once: about a packet, so that a small message is not held up by a large one behind it. */
+const CHUNK = 1500;
 /** ms of sending that a slow link may be ahead of its rate: what timers come late. */
 const AHEAD = 2;
 
@@ -38,7 +38,7 @@ export class TestLink {
 
   /** @param endpoint where the device listens, once there is one */
   static async to(endpoint: string): Promise<TestLink> {
-    const server = createServer({ highWaterMark: CHUNK });
+    const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return new TestLink(server, Number(endpoint.split(':').at(-1)));
   }
