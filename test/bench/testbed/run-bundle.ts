@@ -41,11 +41,7 @@ export function startDevice(
   const listen = peers.length === 0 ? [`--listen=tcp://0.0.0.0:${PORT}`] : [];
   const environment = { NODE_PATH: moduleFolders().join(':') };
   const main = join(build, device, 'main.js');
-  const child = testbed.spawn(device, process.execPath, [main, ...flags, ...listen], environment);
-  // A quota holds all of a process's threads up at once; a slow board's network does not wait for its computation.
-  const timer = setInterval(() => testbed.exempt(child, 'ZMQbg'), 200);
-  child.once('close', () => clearInterval(timer));
-  return child;
+  return testbed.spawn(device, process.execPath, [main, ...flags, ...listen], environment);
 }
 
 /** Milliseconds of inferences of a build of two devices, of which `first` holds inputs and outputs. */

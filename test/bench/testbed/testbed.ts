@@ -110,18 +110,20 @@ export class Testbed {
     return addressOf(link, this.spec.links[link]!.between.indexOf(host));
   }
 
-  /** Starts a program on a host. */
+  /**
+   * Starts a program on a host. ZeroMQ's threads are not held back by the host's share of the processor: a quota stops all threads
+   * of a process at once, but a slow board's network does not wait for its computation.
+   */
   spawn(host: string, command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
     const [program, ...rest] = this.groups.wrap(host, ['ip', 'netns', 'exec', this.namespace(host), command, ...args]);
     const child = spawn(program!, rest, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.processes.add(child);
-    child.once('close', () => this.processes.delete(child));
+    const timer = setInterval(() => child.pid !== undefined && this.groups.exempt(child.pid, 'ZMQbg'), 200);
+    child.once('close', () => {
+      clearInterval(timer);
+      this.processes.delete(child);
+    });
     return child;
-  }
-
-  /** Lets a process's threads of this name run at full speed, whatever its host's share of the processor. */
-  exempt({ pid }: ChildProcess, name: string): void {
-    if (pid !== undefined) this.groups.exempt(pid, name);
   }
 
   /** Ends what still runs, and takes everything down. */
