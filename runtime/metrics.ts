@@ -49,6 +49,30 @@ export function metrics(manifest: DeviceManifest, opened: () => OpenDevice | nul
   read('counter', 'waited_seconds_total', 'waited for tensors', ({ waitedMs }) => waitedMs / 1000);
   read('gauge', 'inferences_in_flight', 'begun and not ended', ({ inFlight }) => inFlight);
   new Gauge({
+    name: 'shardonnx_plan_in_use',
+    help: '1: the plan of the latest inference',
+    labelNames: ['plan'],
+    registers,
+    collect() {
+      this.reset();
+      const { plan, plans = {} } = opened()?.stats() ?? {};
+      for (const name of new Set([...Object.keys(plans), ...(plan ? [plan] : [])])) {
+        this.set({ plan: name }, name === plan ? 1 : 0);
+      }
+    },
+  });
+  new Gauge({
+    name: 'shardonnx_link_bytes_per_second',
+    help: 'estimated, of the slowest link; absent where nothing large has crossed',
+    registers,
+    collect() {
+      this.reset();
+      const bandwidth = opened()?.stats().bandwidth;
+      if (bandwidth != null) this.set(bandwidth);
+      else this.remove();
+    },
+  });
+  new Gauge({
     name: 'shardonnx_peer_up',
     help: '1: has shaken hands and is there',
     labelNames: ['peer'],

@@ -23,7 +23,7 @@ const lines = (text: string): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line));
 
 test('health follows the device: alive, ready, draining; metrics say what it did', async () => {
-  const serve = 'await new Promise((go) => setTimeout(go, 400));' + ROUND_TRIP.devices.server?.program;
+  const serve = `await new Promise((go) => setTimeout(go, 400));${ROUND_TRIP.devices.server?.program}`;
   const build = await writeBuild(
     withProgram(
       ROUND_TRIP,
@@ -56,6 +56,7 @@ test('health follows the device: alive, ready, draining; metrics say what it did
   assert.ok(value('received_bytes_total{device="server"}') >= 16);
   assert.is(value('peer_up{peer="robot",device="server"}'), 1);
   assert.is(value('dropped_frames_total{device="server"}'), 0);
+  assert.match(text, /^shardonnx_plan_in_use\{plan="[^"]+",device="server"\} 1$/m);
   assert.match(text, /^shardonnx_build_info\{build="[0-9a-f]{64}",device="server"\} 1$/m);
   assert.match(text, /^shardonnx_inference_seconds_bucket\{le="10",device="server"\} 1$/m);
   assert.match(text, /^process_resident_memory_bytes\{device="server"\} \d+$/m);
