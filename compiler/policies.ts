@@ -83,13 +83,17 @@ export function objectiveValue(
   if (objective === 'latency') return schedule.makespan;
   const { throughput, joules } = summarise(cluster, schedule);
   if (objective === 'throughput') return 1 / throughput;
-  if (joules !== null) return joules;
-  const unknown = cluster.devices.filter(({ power }) => !power).map(({ name }) => name);
-  throw new CompileError('objective', `energy cannot be compared: the power of ${unknown.join(', ')} is not known`, {
-    at: ['cluster, devices'],
-    hint: 'give each device a power: { idle: 2 W, compute: 10 W }',
-  });
+  if (joules === null) throw unknownPower(cluster);
+  return joules;
 }
+
+export const unknownPower = ({ devices }: Cluster): CompileError => {
+  const unknown = devices.filter(({ power }) => !power).map(({ name }) => name);
+  return new CompileError('objective', `energy cannot be compared: the power of ${unknown.join(', ')} is not known`, {
+    at: ['cluster, devices'],
+    hint: 'give each device a power: { idle: 2 W, compute: 10 W }, or leave energy out',
+  });
+};
 
 const milliseconds = (seconds: number): string => `${Number((seconds * 1e3).toPrecision(3))} ms`;
 

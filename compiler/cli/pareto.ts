@@ -6,6 +6,7 @@ import type { Program } from '../ir/program.ts';
 import { type CostGraph, costGraphOf } from '../planning/cost-graph.ts';
 import type { Platforms } from '../planning/pareto/cut-space.ts';
 import { type Objective, objectiveNames, type ParetoPoint, paretoFront } from '../planning/pareto/pareto.ts';
+import { unknownPower } from '../policies.ts';
 import { table } from './table.ts';
 
 export interface ParetoFlags {
@@ -29,13 +30,9 @@ function objectivesOf(text: string | true): readonly Objective[] {
 
 /** Objectives that this cluster cannot tell. @throws objective */
 function checkPower(cluster: Cluster, objectives: readonly Objective[], asked: boolean): readonly Objective[] {
-  const unknown = cluster.devices.filter(({ power }) => !power).map(({ name }) => name);
-  if (unknown.length === 0 || !objectives.includes('energy')) return objectives;
-  if (!asked) return objectives.filter((one) => one !== 'energy');
-  throw new CompileError('objective', `energy cannot be compared: the power of ${unknown.join(', ')} is not known`, {
-    at: ['cluster, devices'],
-    hint: 'give each device a power: { idle: 2 W, compute: 10 W }, or leave energy out',
-  });
+  if (cluster.devices.every(({ power }) => power) || !objectives.includes('energy')) return objectives;
+  if (asked) throw unknownPower(cluster);
+  return objectives.filter((one) => one !== 'energy');
 }
 
 /** One column of the result. */

@@ -84,11 +84,11 @@ export const hybrid: Policy = {
   summary: 'any share of any operator on any device, in bands that overlap with transfers; searched for least latency',
   async plan(program, cluster, _, request, judge) {
     const { graph, layouts } = await bestLayouts(cluster, graphsOf(program, cluster, request), request);
-    const plans = layouts.map((layout) => planOf(graph, layout));
-    const [first, ...others] = plans;
-    if (first && (others.length === 0 || !judge)) return first;
-    const judged = plans.map((plan) => ({ plan, value: judge!(plan) })).sort((a, b) => a.value - b.value);
-    if (judged[0]) return judged[0].plan;
-    throw policyError('hybrid', 'the search met no layout within the limits', 'ask for less, or give more memory');
+    const [first, ...others] = layouts.map((layout) => planOf(graph, layout));
+    if (!first)
+      throw policyError('hybrid', 'the search met no layout within the limits', 'ask for less, or give more memory');
+    if (!judge || others.length === 0) return first;
+    const judged = [first, ...others].map((plan) => ({ plan, value: judge(plan) }));
+    return judged.reduce((a, b) => (b.value < a.value ? b : a)).plan;
   },
 };
