@@ -17,6 +17,7 @@ import { workFolder } from './support/cli.ts';
 import { rejection } from './support/error.ts';
 import { clusterOf, imported, modelFile, planOf } from './support/imported.ts';
 import { TestLink } from './support/link.ts';
+import { programsOf } from './support/programs.ts';
 
 const test = suite('several plans');
 const work = workFolder();
@@ -92,12 +93,6 @@ function near(actual: unknown, expected: Float32Array | undefined): void {
   for (const [i, value] of values.entries()) assert.ok(Math.abs(value - (expected?.[i] ?? Number.NaN)) < 1e-4);
 }
 
-async function programsOf(device: string) {
-  const files = (manifestOf(device).plans ?? []).map((_, i) => `program${i === 0 ? '' : `-${i + 1}`}.js`);
-  const modules = await Promise.all(files.map((file) => import(pathToFileURL(join(build, device, file)).href)));
-  return modules.map(({ program }) => program);
-}
-
 for (const transport of ['memory', 'tcp'] as const) {
   test(`each plan gives the same (${transport})`, async () => {
     const [expected] = await reference([7]);
@@ -119,7 +114,7 @@ test('plans that change in the middle of a stream: each result is its own, in or
     ['a', 'b'].map(async (device) =>
       openDevice({
         directory: join(build, device),
-        program: await programsOf(device),
+        program: await programsOf(build, device),
         transport,
         threads: 1,
         inFlight: 4,
@@ -156,7 +151,7 @@ async function apart() {
   const link = await TestLink.to(endpoint);
   const a = await openDevice({
     directory: join(build, 'a'),
-    program: await programsOf('a'),
+    program: await programsOf(build, 'a'),
     transport: zeromqTransport({ peers: async () => ({ b: link.endpoint }) }),
     timeouts: { connect: 20, inference: 2 },
     threads: 1,
@@ -202,7 +197,7 @@ test('a device that finds nobody goes to work alone; without such a plan it says
   const timeouts = { connect: 0.3, inference: 2 };
   const a = await openDevice({
     directory: join(build, 'a'),
-    program: await programsOf('a'),
+    program: await programsOf(build, 'a'),
     transport: nobody,
     timeouts,
   });

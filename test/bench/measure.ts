@@ -50,9 +50,9 @@ export function report(rows: readonly Readonly<Record<string, string | number>>[
     return;
   }
   const head = Object.keys(rows[0]!);
-  const body = rows.map((row) =>
-    head.map((name) => (typeof row[name] === 'number' ? row[name].toFixed(2) : String(row[name]))),
-  );
+  const text = (value: string | number | undefined): string =>
+    typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(2) : String(value);
+  const body = rows.map((row) => head.map((name) => text(row[name])));
   process.stdout.write(`${table(head, body)}\n${note}\n`);
 }
 

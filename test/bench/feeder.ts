@@ -1,0 +1,125 @@
+/** The holder of a build's inputs as a process of its own, which can be killed and stopped like one: feeds, and tells what comes. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import {
+  type NamedTensors,
+  type OpenDevice,
+  openDevice,
+  randomTensor,
+  ShardonnxError,
+  zeromqTransport,
+} from '../../runtime/index.ts';
+import { plainTensors } from '../../runtime/ipc.ts';
+import { programsOf } from '../support/programs.ts';
+
+/** Inputs that are fed in turn, made of the seeds 0, 1, … */
+export const SEEDS = 16;
+/** Seconds that it waits for peers. */
+const CONNECT = 20;
+
+export interface Feeding {
+  readonly build: string;
+  readonly device: string;
+  readonly peers: Readonly<Record<string, string>>;
+  /** Seconds for every wait during an inference. */
+  readonly timeout: number;
+  readonly inFlight: number;
+}
+
+export type ToFeeder =
+  /** Infers from now on, with so many ms between an answer and the next call in its place. */
+  | { readonly type: 'feed'; readonly pause: number }
+  /** Infers for so many seconds, one at a time, with this plan or (null) the one that fits. */
+  | { readonly type: 'measure'; readonly plan: number | null; readonly seconds: number };
+
+export type FromFeeder =
+  | { readonly type: 'ready' }
+  | ({ readonly type: 'begun'; readonly call: number } & Together)
+  | ({ readonly type: 'answer'; readonly call: number; readonly outputs: NamedTensors } & Together)
+  | { readonly type: 'failed'; readonly call: number; readonly code: string; readonly clear: boolean }
+  | { readonly type: 'measured'; readonly ms: readonly number[]; readonly plans: Readonly<Record<string, number>> };
+
+interface Together {
+  /** Inferences finished so far by plans that need a peer. */
+  readonly together: number;
+}
+
+/** Ends in good order at SIGTERM, and at once when this process is gone. */
+export function startFeeder(feeding: Feeding, hear: (message: FromFeeder) => void): ChildProcess {
+  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(feeding)], { serialization: 'advanced' });
+  child.on('message', hear);
+  return child;
+}
+
+export const tell = (feeder: ChildProcess, message: ToFeeder): void => void feeder.send(message);
+
+const say = (message: FromFeeder): void => void process.send?.(message);
+
+async function run({ build, device: name, peers, timeout, inFlight }: Feeding): Promise<void> {
+  process.on('disconnect', () => process.exit(1));
+  const stop = new AbortController();
+  process.on('SIGTERM', () => stop.abort());
+  const device = await openDevice({
+    directory: join(build, name),
+    program: await programsOf(build, name),
+    transport: zeromqTransport({ peers: async () => peers }),
+    timeouts: { connect: CONNECT, inference: timeout },
+    threads: 1,
+    inFlight,
+  });
+  const inputs = Array.from({ length: SEEDS }, (_, seed) =>
+    Object.fromEntries(device.manifest.inputs.map((spec) => [spec.name, randomTensor(spec, seed)])),
+  );
+  process.on('message', (message: ToFeeder) => {
+    if (message.type === 'measure') void measure(device, inputs, message);
+    else for (let i = 0; i < inFlight; i++) void feed(device, inputs, message.pause, stop.signal);
+  });
+  say({ type: 'ready' });
+  if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+  await device.close();
+  process.removeAllListeners('disconnect');
+  process.disconnect?.();
+}
+
+let calls = 0;
+
+async function feed(device: OpenDevice, inputs: readonly NamedTensors[], pause: number, stop: AbortSignal) {
+  const { plans = [], devices } = device.manifest;
+  const shared = plans.length > 0 ? plans.filter((plan) => plan.devices.length > 1) : [{ name: 'only', devices }];
+  const together = () => shared.reduce((sum, { name }) => sum + (device.stats().plans[name] ?? 0), 0);
+  while (!stop.aborted) {
+    const call = calls++;
+    say({ type: 'begun', call, together: together() });
+    try {
+      const outputs = await device.infer(inputs[call % SEEDS]!);
+      say({ type: 'answer', call, outputs: plainTensors(outputs), together: together() });
+    } catch (error) {
+      const clear = error instanceof ShardonnxError;
+      say({ type: 'failed', call, code: clear ? error.code : String(error), clear });
+      if (!stop.aborted) await device.ready(CONNECT).catch(() => {});
+    }
+    await sleep(pause);
+  }
+}
+
+async function measure(
+  device: OpenDevice,
+  inputs: readonly NamedTensors[],
+  { plan, seconds }: ToFeeder & { type: 'measure' },
+): Promise<void> {
+  device.use(plan);
+  const before = device.stats().plans;
+  const ms: number[] = [];
+  for (const end = performance.now() + 1e3 * seconds; performance.now() < end; ) {
+    const begin = performance.now();
+    await device.infer(inputs[ms.length % SEEDS]!);
+    ms.push(performance.now() - begin);
+  }
+  const { plans } = device.stats();
+  const own = Object.entries(plans).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  say({ type: 'measured', ms, plans: Object.fromEntries(own.filter(([, count]) => count > 0)) });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url) && process.send) await run(JSON.parse(process.argv[2]!));
