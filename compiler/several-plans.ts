@@ -1,6 +1,6 @@
 /** Several plans for one build: each for a range of bandwidths, and one that needs no peer. */
 import type { BundlePlan } from '../codegen/write-bundle.ts';
-import { type BandwidthRow, bandwidthRows, bandwidthTable } from './bandwidths.ts';
+import { type BandwidthRow, bandwidthRows, bandwidthTable, withBandwidth } from './bandwidths.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { formatBytes } from './cluster/units.ts';
 import { CompileError } from './error.ts';
@@ -33,10 +33,15 @@ export async function severalPlans(
   options: SeveralPlans,
 ): Promise<BundlePlan[]> {
   const { cluster } = stages;
-  const chosen = nominalFirst(ranges(await rowsOf(program, cluster, options)), bandwidthOf(cluster));
-  const plans = chosen.map(
-    ({ plan, bandwidth }): BundlePlan => ({ ...lower(program, { ...stages, plan }), bandwidth }),
-  );
+  const nominal = bandwidthOf(cluster);
+  const chosen = nominalFirst(ranges(await rowsOf(program, cluster, options)), nominal);
+  const plans = chosen.map(({ plan, bandwidth }): BundlePlan => {
+    const [from, to] = bandwidth;
+    // The order of steps, and what is predicted of them, are for the bandwidths at which the plan is used.
+    const isUsed = from <= nominal && nominal <= to;
+    const there = isUsed ? cluster : withBandwidth(cluster, () => Math.sqrt(from * to));
+    return { ...lower(program, { ...stages, cluster: there, plan }), bandwidth };
+  });
   const { inputs, outputs } = cluster;
   if (options.fallback && !plans.some((one) => isAlone(one, inputs))) {
     if (inputs !== outputs) throw noFallback(inputs, outputs);
