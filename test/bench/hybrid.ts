@@ -1,10 +1,8 @@
 /**
  * Robot and server as two hosts of this machine with a shaped link: every policy predicted and measured with the same runtime.
- * `npm run bench:hybrid -- resnet50 vgg19 --bandwidths 25,93 --rounds 10`.
+ * `npm run bench:hybrid -- resnet50 vgg19 --bandwidths 25,93 --rounds 10`, with --transport-shaping as it is without root.
  */
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { withBandwidth } from '../../compiler/bandwidths.ts';
 import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compile } from '../../compiler/compile.ts';
@@ -17,8 +15,10 @@ import { detectorFile } from '../../fixtures/demo/text-detect.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { flag, report, temporaryFolder } from './measure.ts';
-import { latencyOf, spoken } from './testbed/run-bundle.ts';
-import { Testbed } from './testbed/testbed.ts';
+import { measuredLink } from './testbed/measured-link.ts';
+import { openTestbed } from './testbed/open-testbed.ts';
+import { latencyOf } from './testbed/run-bundle.ts';
+import type { Testbed } from './testbed/testbed.ts';
 
 /** Of a core. */
 const ROBOT = 0.2;
@@ -30,7 +30,6 @@ const budget = flag('--budget', 120);
 const at = process.argv.indexOf('--bandwidths');
 /** Mbit/s */
 const bandwidths = (at < 0 ? '25,93,250,1000' : process.argv[at + 1]!).split(',').map(Number);
-const main = fileURLToPath(new URL('../../compiler/cli/main.ts', import.meta.url));
 
 interface Source {
   readonly name: string;
@@ -64,20 +63,6 @@ function slower(profile: Profile, share: number): Profile {
   };
 }
 
-/** What the shaped link carries, measured between the two hosts; bytes per second and seconds. */
-async function linkOf(testbed: Testbed): Promise<{ bandwidth: number; latency: number }> {
-  const command = ['--import', 'tsx', main, 'profile'];
-  const server = testbed.spawn('server', process.execPath, [...command, '--serve', 'tcp://0.0.0.0:7001']);
-  const address = `tcp://${testbed.address('server', 'robot')}:7001`;
-  const { stdout, stderr } = await spoken(
-    testbed.spawn('robot', process.execPath, [...command, '--link', address, '--json']),
-  );
-  if (server.exitCode === null) await once(server, 'close');
-  if (!stdout) throw new Error(`the link could not be measured: ${stderr}`);
-  const { latencyMs, bytesPerSecond } = JSON.parse(stdout);
-  return { bandwidth: Math.min(bytesPerSecond.to, bytesPerSecond.from), latency: latencyMs / 1e3 };
-}
-
 /** Writes a zoo model; the text detector is there already. */
 function sourceOf(name: string): Source {
   if (name === DETECTOR) return { name, model: detectorFile, dims: { 'x:2': 480, 'x:3': 640 } };
@@ -87,7 +72,7 @@ function sourceOf(name: string): Source {
 }
 
 /** One row a bandwidth: what each policy was predicted to take, and what it took. */
-async function rowsOf(testbed: Testbed, links: readonly Awaited<ReturnType<typeof linkOf>>[], name: string) {
+async function rowsOf(testbed: Testbed, links: readonly Awaited<ReturnType<typeof measuredLink>>[], name: string) {
   const source = sourceOf(name);
   const program = await importModel(source.model, source);
   const { profile } = await measureDevice([program], { threads: 1, budget, progress: () => {} });
@@ -95,21 +80,20 @@ async function rowsOf(testbed: Testbed, links: readonly Awaited<ReturnType<typeo
   for (const [i, megabits] of bandwidths.entries()) {
     const { bandwidth, latency } = links[i]!;
     testbed.setBandwidth(0, (megabits * 1e6) / 8);
-    const cluster = withBandwidth(clusterOf(profile, latency), () => bandwidth);
+    const cluster = withBandwidth(clusterOf(testbed, profile, latency), () => bandwidth);
     rows.push(await rowOf(testbed, cluster, program, source, megabits));
   }
   return rows;
 }
 
-function clusterOf(profile: Profile, latency: number): Cluster {
+function clusterOf(testbed: Testbed, profile: Profile, latency: number): Cluster {
   const cluster = parseCluster({
     devices: { robot: { threads: 1 }, server: { threads: 1 } },
     links: [{ between: ['robot', 'server'], bandwidth: '1 Gbit/s', latency: `${latency} s` }],
   });
-  const shares = [ROBOT, 1];
-  const devices = cluster.devices.map((device, i) => ({
+  const devices = cluster.devices.map((device) => ({
     ...device,
-    measured: { kind: 'profile', file: 'this machine', profile: slower(profile, shares[i]!) } as const,
+    measured: { kind: 'profile', file: 'this machine', profile: slower(profile, testbed.share(device.name)) } as const,
   }));
   return { ...cluster, devices };
 }
@@ -162,15 +146,10 @@ async function rowOf(
   };
 }
 
-const reason = Testbed.unavailable();
-if (reason !== null) {
-  process.stderr.write(`bench:hybrid cannot run here: ${reason}\n`);
-  process.exit(1);
-}
 const folder = temporaryFolder();
 const words = process.argv.slice(2).filter((word) => word in zoo || word === DETECTOR);
 const names = words.length > 0 ? words : ['vgg19', 'resnet50', 'densenet121', 'convnext-t', DETECTOR];
-const testbed = Testbed.open({
+const testbed = openTestbed({
   hosts: [
     { name: 'robot', cpu: ROBOT },
     { name: 'server', cpu: 1 },
@@ -181,7 +160,7 @@ try {
   const links = [];
   for (const megabits of bandwidths) {
     testbed.setBandwidth(0, (megabits * 1e6) / 8);
-    const link = await linkOf(testbed);
+    const link = await measuredLink(testbed, DEVICES);
     process.stderr.write(
       `${megabits} Mbit/s: ${((link.bandwidth * 8) / 1e6).toFixed(1)} carried, ${(link.latency * 1e3).toFixed(2)} ms\n`,
     );
@@ -194,7 +173,7 @@ try {
   const mean = rows.reduce((sum, row) => sum + row['error, %'], 0) / rows.length;
   report(
     rows,
-    `measured (predicted), ms, medians of ${rounds}; mean absolute error ${mean.toFixed(1)} %, aim: 10 and less; auto ÷ best baseline, aim: 1.03 and less`,
+    `measured (predicted), ms, medians of ${rounds}; mean absolute error ${mean.toFixed(1)} %, aim: 10 and less; auto ÷ best baseline, aim: 1.03 and less; ${testbed.note}`,
   );
 } finally {
   testbed.close();

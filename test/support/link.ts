@@ -3,6 +3,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** Bytes that are passed on at once: about a packet, so that a small message is not held up by a large one behind it. */
 const CHUNK = 1500;
+/** Seconds of sending below which it does not cut into pieces: a fast link has better to do. */
+const FINEST = 1e-4;
 /** ms of sending that a slow link may be ahead of its rate: what timers come late. */
 const AHEAD = 2;
 
@@ -25,11 +27,7 @@ export class TestLink {
         this.#sockets.add(socket);
         socket.setNoDelay(true);
         socket.on('error', () => {});
-        socket.on('close', () => {
-          this.#sockets.delete(socket);
-          caller.destroy();
-          answerer.destroy();
-        });
+        socket.on('close', () => this.#sockets.delete(socket));
       }
       void this.#pump(caller, answerer);
       void this.#pump(answerer, caller);
@@ -75,24 +73,33 @@ export class TestLink {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** One direction, until its sender ends it; a connection that breaks at one end breaks at the other. */
   async #pump(from: Socket, to: Socket): Promise<void> {
-    let free = 0;
     try {
-      for await (const bytes of from) {
-        for (let at = 0; at < bytes.length; at += CHUNK) {
-          const chunk = bytes.subarray(at, at + CHUNK);
-          free = Math.max(free, performance.now() - AHEAD) + (1000 * chunk.length) / this.rate;
-          const wait = free - performance.now();
-          if (wait > 0) await new Promise((go) => setTimeout(go, wait));
-          if (this.#frozen) await new Promise<void>((go) => this.#frozen?.push(go));
-          if (!this.#count(chunk.length)) return;
-          if (!to.write(chunk)) await new Promise((go) => to.once('drain', go).once('close', go));
-        }
-      }
+      if (await this.#pass(from, to)) to.end();
+      else to.destroy();
     } catch {
       // The connection was reset.
+      to.destroy();
     }
-    to.end();
+  }
+
+  /** False: the rest does not pass. */
+  async #pass(from: Socket, to: Socket): Promise<boolean> {
+    let free = 0;
+    for await (const bytes of from) {
+      for (let at = 0; at < bytes.length; ) {
+        const chunk = bytes.subarray(at, at + Math.max(CHUNK, Math.min(this.rate * FINEST, bytes.length)));
+        at += chunk.length;
+        free = Math.max(free, performance.now() - AHEAD) + (1000 * chunk.length) / this.rate;
+        const wait = free - performance.now();
+        if (wait > 0) await new Promise((go) => setTimeout(go, wait));
+        if (this.#frozen) await new Promise<void>((go) => this.#frozen?.push(go));
+        if (to.destroyed || !this.#count(chunk.length)) return false;
+        if (!to.write(chunk)) await new Promise((go) => to.once('drain', go).once('close', go));
+      }
+    }
+    return true;
   }
 
   /** False: the limit is reached, these bytes do not pass. */

@@ -29,16 +29,17 @@ export async function spoken(child: ChildProcess): Promise<Spoken> {
 }
 
 /** Starts one device of a build on its host; its peers are found at their hosts' addresses. */
-export function startDevice(
+async function startDevice(
   testbed: Testbed,
   build: string,
   device: string,
   peers: readonly string[],
-  args: readonly string[] = [],
-): ChildProcess {
-  const addresses = peers.map((peer) => `--peer=${peer}=tcp://${testbed.address(peer, device)}:${PORT}`);
+  args: readonly string[],
+): Promise<ChildProcess> {
+  const endpoints = await Promise.all(peers.map((peer) => testbed.endpoint(peer, PORT, device)));
+  const addresses = peers.map((peer, i) => `--peer=${peer}=${endpoints[i]}`);
   const flags = ['--insecure', '--threads=1', '--connect-timeout=120', '--timeout=120', ...addresses, ...args];
-  const listen = peers.length === 0 ? [`--listen=tcp://0.0.0.0:${PORT}`] : [];
+  const listen = peers.length === 0 ? [`--listen=${await testbed.listen(device, PORT)}`] : [];
   const environment = { NODE_PATH: moduleFolders().join(':') };
   const main = join(build, device, 'main.js');
   return testbed.spawn(device, process.execPath, [main, ...flags, ...listen], environment);
@@ -52,9 +53,9 @@ export async function latencyOf(
   inputs: readonly string[],
   rounds: number,
 ): Promise<{ median: number; p95: number }> {
-  const other = spoken(startDevice(testbed, build, second, []));
+  const other = spoken(await startDevice(testbed, build, second, [], []));
   const given = inputs.map((name) => `--input=${name}=random`);
-  const own = startDevice(testbed, build, first, [second], [...given, `--repeat=${rounds}`, '--json']);
+  const own = await startDevice(testbed, build, first, [second], [...given, `--repeat=${rounds}`, '--json']);
   const [mine, theirs] = await Promise.all([spoken(own), other]);
   if (mine.status !== 0 || theirs.status !== 0) {
     throw new Error(`a device failed\n${first}: ${mine.stderr}\n${second}: ${theirs.stderr}`);

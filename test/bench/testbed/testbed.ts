@@ -1,21 +1,19 @@
-/**
- * Hosts on this machine: a network namespace each, joined by shaped links, with a share of the processor and a memory limit.
- * Needs root on Linux. Nothing outside the testbed's own namespaces, interfaces and control groups is touched.
- */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { Groups } from './groups.ts';
+/** What a testbed is: hosts on this machine, joined by shaped links. */
+import type { ChildProcess } from 'node:child_process';
 
 export interface HostSpec {
   readonly name: string;
-  /** Of one core; may be more than 1. Default: no limit. */
+  /** Of one core; may be more than 1. Default: no limit. Only namespaces hold it: see {@link Testbed.share}. */
   readonly cpu?: number;
-  /** Bytes. Default: no limit. */
+  /** Bytes. Default: no limit. Only namespaces hold it. */
   readonly memory?: number;
+  /** Its processes run on this core of the machine and no other, where there is taskset. */
+  readonly core?: number;
 }
 
 export interface LinkSpec {
   readonly between: readonly [string, string];
-  /** Bytes per second of each direction, Ethernet and TCP headers included. */
+  /** Bytes per second of each direction; of namespaces Ethernet and TCP headers included. */
   readonly bandwidth: number;
 }
 
@@ -24,136 +22,32 @@ export interface TestbedSpec {
   readonly links: readonly LinkSpec[];
 }
 
-export class Testbed {
-  private readonly groups: Groups;
-  private readonly processes = new Set<ChildProcess>();
-  /** Interface names are short: 15 characters at most. */
-  private readonly prefix = `sx${process.pid % 1e6}`;
-  private closed = false;
-
-  private constructor(private readonly spec: TestbedSpec) {
-    this.groups = new Groups(this.prefix);
-    process.once('exit', () => this.close());
-    // Namespaces outlive the process that made them.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  }
-
-  /** Why there can be no testbed here; null: there can. */
-  static unavailable(): string | null {
-    if (process.platform !== 'linux') return `network namespaces are Linux's, this is ${process.platform}`;
-    if (process.getuid?.() !== 0) return 'network namespaces need root: run it with sudo, or in a privileged container';
-    for (const [tool, ...args] of [
-      ['ip', '-Version'],
-      ['tc', '-Version'],
-    ] as const) {
-      try {
-        execFileSync(tool, args, { stdio: 'ignore' });
-      } catch {
-        return `the program ${tool} is missing (package iproute2)`;
-      }
-    }
-    const name = `sx${process.pid % 1e6}p`;
-    try {
-      ip('netns', 'add', name);
-      ip('netns', 'del', name);
-    } catch (error) {
-      return `network namespaces cannot be made here: ${error instanceof Error ? error.message : error}`;
-    }
-    return Groups.unavailable();
-  }
-
-  static open(spec: TestbedSpec): Testbed {
-    const testbed = new Testbed(spec);
-    try {
-      testbed.setUp();
-      return testbed;
-    } catch (error) {
-      testbed.close();
-      throw error;
-    }
-  }
-
-  private setUp(): void {
-    for (const { name, cpu, memory } of this.spec.hosts) {
-      ip('netns', 'add', this.namespace(name));
-      ip('-n', this.namespace(name), 'link', 'set', 'lo', 'up');
-      this.groups.add(name, { cpu, memory });
-    }
-    for (const [i, { between, bandwidth }] of this.spec.links.entries()) {
-      const ends = between.map((_, end) => this.interfaceOf(i, end)) as [string, string];
-      ip('link', 'add', ends[0], 'type', 'veth', 'peer', 'name', ends[1]);
-      for (const [end, host] of between.entries()) {
-        const namespace = this.namespace(host);
-        ip('link', 'set', ends[end]!, 'netns', namespace);
-        ip('-n', namespace, 'address', 'add', `${addressOf(i, end)}/30`, 'dev', ends[end]!);
-        ip('-n', namespace, 'link', 'set', ends[end]!, 'up');
-      }
-      this.setBandwidth(i, bandwidth, 'add');
-    }
-  }
-
+export interface Testbed {
+  /** What stands for hosts and links here, and what they lack: for the notes of benches. */
+  readonly note: string;
+  /** Of a core, 1 at most: what a program with one thread gets on this host. */
+  share(host: string): number;
   /** Shapes both directions of a link anew. @param bandwidth bytes per second */
-  setBandwidth(link: number, bandwidth: number, how: 'add' | 'change' = 'change'): void {
-    // A bucket of about 2 ms, and never less than a few frames; the queue holds about 100 ms.
-    const burst = Math.max(16_000, Math.round(bandwidth * 0.002));
-    for (const [end, host] of this.spec.links[link]!.between.entries()) {
-      const device = ['dev', this.interfaceOf(link, end), 'root'];
-      const rate = ['rate', `${Math.round(bandwidth * 8)}bit`, 'burst', String(burst), 'latency', '100ms'];
-      execFileSync('tc', ['-n', this.namespace(host), 'qdisc', how, ...device, 'tbf', ...rate]);
-    }
-  }
-
-  /** The address of `host` on the link between the two. */
-  address(host: string, peer: string): string {
-    const link = this.spec.links.findIndex(({ between }) => between.includes(host) && between.includes(peer));
-    if (link < 0) throw new Error(`no link between ${host} and ${peer}`);
-    return addressOf(link, this.spec.links[link]!.between.indexOf(host));
-  }
-
-  /**
-   * Starts a program on a host. ZeroMQ's threads are not held back by the host's share of the processor: a quota stops all threads
-   * of a process at once, but a slow board's network does not wait for its computation.
-   */
-  spawn(host: string, command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
-    const [program, ...rest] = this.groups.wrap(host, ['ip', 'netns', 'exec', this.namespace(host), command, ...args]);
-    const child = spawn(program!, rest, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
-    this.processes.add(child);
-    const timer = setInterval(() => child.pid !== undefined && this.groups.exempt(child.pid, 'ZMQbg'), 200);
-    child.once('close', () => {
-      clearInterval(timer);
-      this.processes.delete(child);
-    });
-    return child;
-  }
-
+  setBandwidth(link: number, bandwidth: number): void;
+  /** Where a process of `host` listens at a port. */
+  listen(host: string, port: number): Promise<string>;
+  /** Where processes of `peer` reach what listens there. */
+  endpoint(host: string, port: number, peer: string): Promise<string>;
+  /** Starts a program on a host; a Node program has a message channel to this one. */
+  spawn(host: string, command: string, args: readonly string[], environment?: NodeJS.ProcessEnv): ChildProcess;
   /** Ends what still runs, and takes everything down. */
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.groups.kill();
-    for (const child of this.processes) child.kill('SIGKILL');
-    for (const { name } of this.spec.hosts) {
-      try {
-        // Takes its interfaces along.
-        ip('netns', 'del', this.namespace(name));
-      } catch {
-        // It was never made.
-      }
-    }
-    this.groups.remove();
-  }
-
-  private namespace(host: string): string {
-    return `${this.prefix}-${host}`;
-  }
-
-  private interfaceOf(link: number, end: number): string {
-    return `${this.prefix}l${link}${'ab'[end]}`;
-  }
+  close(): void;
 }
 
-const addressOf = (link: number, end: number): string => `10.213.${link}.${end + 1}`;
+export function hostOf({ hosts }: TestbedSpec, name: string): HostSpec {
+  const host = hosts.find((one) => one.name === name);
+  if (!host) throw new Error(`no host ${name}`);
+  return host;
+}
 
-function ip(...args: readonly string[]): void {
-  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+/** The index of the link between two hosts, and which of its ends the first is. */
+export function linkBetween({ links }: TestbedSpec, host: string, peer: string): { link: number; end: number } {
+  const link = links.findIndex(({ between }) => between.includes(host) && between.includes(peer));
+  if (link < 0) throw new Error(`no link between ${host} and ${peer}`);
+  return { link, end: links[link]!.between.indexOf(host) };
 }
