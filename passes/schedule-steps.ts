@@ -1,12 +1,14 @@
 /** Makes steps of each device's operators: segments as long as no transfer comes between, with what crosses their borders. */
 import { type Cluster, linkBetween } from '../compiler/cluster/cluster.ts';
-import { occupiedSeconds } from '../compiler/cluster/transfer.ts';
+import { occupiedSeconds, queueOf } from '../compiler/cluster/transfer.ts';
 import type { Operator, Program, Send, Value } from '../compiler/ir/program.ts';
 import { isUnpacking, reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import type { Costs } from '../compiler/planning/costs/costs.ts';
 import { valueBytes } from '../compiler/planning/costs/roofline.ts';
 import { canAssemble, type Step } from '../compiler/planning/schedule.ts';
-import { type Group, orderOperators, type Work } from './order-operators.ts';
+import { orderAlone } from './ordering/order-alone.ts';
+import { orderTogether } from './ordering/order-together.ts';
+import type { DeviceOperators, Group, Work } from './ordering/readiness.ts';
 
 /** Assemble operators that the model's opset cannot say run in groups of their own. */
 function assembledApart(program: Program<'linked'>, group: Group): Group[] {
@@ -96,24 +98,47 @@ function toSteps(program: Program<'linked'>, device: string, groups: readonly Gr
   return steps;
 }
 
-/** The steps of every device, in the cluster's order. Sends never block, so any order that respects dependences ends. */
-export function scheduleSteps(
-  program: Program<'linked'>,
-  cluster: Cluster,
-  costs: Costs,
-): Map<string, readonly Step[]> {
+/** The operators of every device, in the cluster's order, and what they cost it. */
+function operatorsOf(program: Program<'linked'>, cluster: Cluster, costs: Costs): Map<string, DeviceOperators> {
+  const bytes = (values: readonly Value[]) => values.reduce((sum, value) => sum + valueBytes(program, value), 0);
   return new Map(
     cluster.devices.map(({ name }) => {
-      const own = program.operators.filter((operator) => operator.device === name);
-      const bytes = (values: readonly Value[]) => values.reduce((sum, value) => sum + valueBytes(program, value), 0);
       const ofDevice = {
         seconds: (operator: Work) => costs.seconds(name, program, operator),
         border: (values: readonly Value[]) => costs.border(name, bytes(values)),
         transfer: ({ to, value }: Send) => occupiedSeconds(linkBetween(cluster, name, to)!, bytes([value])),
       };
-      const ordered = orderOperators(own, ofDevice, (operator) => isUnpacking(program, operator));
-      const groups = ordered.flatMap((group) => assembledApart(program, group));
-      return [name, toSteps(program, name, withMakers(program, groups))];
+      const operators = program.operators.filter((operator) => operator.device === name);
+      return [name, { operators, costs: ofDevice, isUnpacking: (operator) => isUnpacking(program, operator) }];
     }),
   );
+}
+
+/**
+ * Steps of every device, in the cluster's order, in the ways that are worth simulating. Sends never block, so any order that
+ * respects dependences ends.
+ */
+export function scheduleSteps(
+  program: Program<'linked'>,
+  cluster: Cluster,
+  costs: Costs,
+): ReadonlyMap<string, readonly Step[]>[] {
+  const devices = operatorsOf(program, cluster, costs);
+  const orders: ReadonlyMap<string, readonly Group[]>[] = [
+    new Map([...devices].map(([name, device]) => [name, orderAlone(device)])),
+  ];
+  if (program.operators.some(({ kind }) => kind === 'receive')) {
+    const linkOf = (from: string, to: string) => {
+      const link = linkBetween(cluster, from, to)!;
+      return { queue: queueOf(link, from), latency: link.latency };
+    };
+    orders.push(orderTogether(devices, linkOf));
+  }
+  return orders.map((order) => {
+    const steps = [...order].map(([name, groups]): [string, readonly Step[]] => {
+      const apart = groups.flatMap((group) => assembledApart(program, group));
+      return [name, toSteps(program, name, withMakers(program, apart))];
+    });
+    return new Map(steps);
+  });
 }
