@@ -2,17 +2,10 @@
  * Chooses what crosses in fewer bits: what makes the plan faster, as far as an accuracy budget allows. Speed is predicted, errors
  * are measured: plans are built and run in this process.
  */
-import type { NamedTensors, Tensor } from '../runtime/index.ts';
+
 import { CompileError } from './error.ts';
-import type { Program } from './ir/program.ts';
-import {
-  type BytesPerFloat,
-  type Crossing,
-  crossings,
-  type EncodingName,
-  obstacle,
-  withoutEncodings,
-} from './planning/encodings.ts';
+import { type Choice, choicesOf, finerOf } from './planning/encoding-choices.ts';
+import { type BytesPerFloat, crossings, withoutEncodings } from './planning/encodings.ts';
 import type { Encoding, Plan } from './planning/plan.ts';
 import { type InputMaker, Rehearsal, type Subject } from './rehearsal.ts';
 
@@ -43,35 +36,6 @@ const MOST_PREDICTIONS = 48;
 
 /** Encodings by tensor. */
 type Encodings = ReadonlyMap<string, Encoding>;
-type Choice = readonly [tensor: string, encoding: Encoding];
-
-/** Smallest and largest number of a float32 tensor; undefined where one is none or infinite. */
-function rangeOf({ data }: Tensor): [number, number] | undefined {
-  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const element of data) {
-    const value = Number(element);
-    if (!Number.isFinite(value)) return undefined;
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-  }
-  return min <= max ? [min, max] : undefined;
-}
-
-/** The encodings of a name that the tensors which cross can have, those first of which most bytes cross. */
-function choicesOf(
-  program: Program,
-  candidates: readonly Crossing[],
-  name: EncodingName,
-  exact: NamedTensors,
-): Choice[] {
-  return candidates.flatMap(({ tensor, addends }): Choice[] => {
-    if (obstacle(program, tensor, name)) return [];
-    if (name === 'float16') return [[tensor, name]];
-    const values = exact[tensor];
-    const range = addends || !values ? undefined : rangeOf(values);
-    return range ? [[tensor, { int8: range }]] : [];
-  });
-}
 
 /** Adds encodings as long as they gain something and the budget holds. */
 class Chooser {
@@ -114,11 +78,15 @@ class Chooser {
     return [...kept];
   }
 
-  /** Takes all of `choices` if the budget allows that, else what it can of the first half, then of the second. */
-  async add(choices: readonly Choice[]): Promise<void> {
+  /**
+   * Takes all of `choices` if the budget allows that, else what it can of the first half, then of the second.
+   * @param finer the same, nearer to what is exact and as many bytes: taken instead of those that are too coarse all together
+   */
+  async add(choices: readonly Choice[], finer?: readonly Choice[]): Promise<void> {
     if (choices.length === 0 || this.runs === MOST_RUNS || this.rehearsal.isStopped) return;
     if (await this.take(new Map([...this.encodings, ...choices]))) return;
-    await this.addHalves(choices);
+    if (finer) await this.add(finer);
+    else await this.addHalves(choices);
   }
 
   /** Takes what it can of choices that are too many together. */
@@ -149,8 +117,8 @@ class Chooser {
 }
 
 /**
- * The plan with the encodings that make it faster and that the budget allows: float16 first, then 8 bits; where all together break
- * the budget, halves are tried. @throws what lowering and running the plan throw
+ * The plan with the encodings that make it faster and that the budget allows: float16 first, then 8 bits, with a range for each
+ * channel where one for the tensor is too coarse; where all together break the budget, halves are tried. @throws what lowering and running the plan throw
  */
 export async function chooseEncodings(subject: Subject, given: Plan, accuracy: Accuracy): Promise<Encoded> {
   const plan = withoutEncodings(given);
@@ -168,7 +136,7 @@ export async function chooseEncodings(subject: Subject, given: Plan, accuracy: A
   for (const name of ['float16', 'int8'] as const) {
     const choices = chooser.worthwhile(choicesOf(schedule.program, candidates, name, tensors));
     for (const [tensor] of choices) wanted.add(tensor);
-    await chooser.add(choices);
+    await chooser.add(choices, name === 'int8' ? finerOf(schedule.program, choices, tensors) : undefined);
   }
   await chooser.tidy();
   const exact = candidates.map(({ tensor }) => tensor).filter((tensor) => !chooser.encodings.has(tensor));

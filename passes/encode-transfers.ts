@@ -11,10 +11,17 @@
  *     b: %h[:,:,4:5,:] = Cast(%h/float16[:,:,4:5,:]) {to=1} ; h/float16
  */
 import { CompileError } from '../compiler/error.ts';
-import type { Compute, Operator, Program, Receive, Send, Tensor, Value } from '../compiler/ir/program.ts';
+import type { Compute, Literal, Operator, Program, Receive, Send, Tensor, Value } from '../compiler/ir/program.ts';
 import { tensorOf, valueKey } from '../compiler/ir/program.ts';
 import type { Pass } from '../compiler/pass.ts';
-import { type Coder, type Conversion, coderOf, encodingName, obstacle } from '../compiler/planning/encodings.ts';
+import {
+  type Coder,
+  type Conversion,
+  coderOf,
+  encodingName,
+  type PerChannel,
+  refusal,
+} from '../compiler/planning/encodings.ts';
 import type { Encoding, Plan } from '../compiler/planning/plan.ts';
 
 const refuse = (tensor: string, message: string): never => {
@@ -23,6 +30,10 @@ const refuse = (tensor: string, message: string): never => {
     hint: 'leave it out: it crosses as it is then',
   });
 };
+
+/** Literals have none: they stand where they are read. */
+const parameterName = (encoded: string, parameter: Literal | PerChannel): string =>
+  parameter.kind === 'literal' ? encoded : `${encoded}/${parameter.name}`;
 
 /** The encoded form of one tensor. */
 interface Encoded extends Coder {
@@ -45,12 +56,12 @@ class Encoder {
   }
 
   private declare(tensor: string, encoding: Encoding, taken: Set<string>): void {
-    const why = obstacle(this.program, tensor, encodingName(encoding));
+    const why = refusal(this.program, tensor, encoding);
     if (why) refuse(tensor, why);
-    let name = `${tensor}/${encodingName(encoding)}`;
-    while (taken.has(name)) name += '_';
-    taken.add(name);
     const coder = coderOf(encoding);
+    let name = `${tensor}/${encodingName(encoding)}`;
+    while (taken.has(name) || coder.encode.parameters.some((one) => taken.has(parameterName(name, one)))) name += '_';
+    taken.add(name);
     const { shape } = tensorOf(this.program, tensor);
     this.encoded.set(tensor, { ...coder, tensor: { name, role: 'inner', dtype: coder.dtype, shape, encodes: tensor } });
   }
@@ -90,11 +101,23 @@ class Encoder {
   private convert(device: string | null, conversion: Conversion, from: Value, to: Value, origin: string): void {
     const { type, parameters, attributes } = conversion;
     const operands: Pick<Compute, 'inputs' | 'outputs' | 'captures'> = {
-      inputs: [from, ...parameters],
+      inputs: [from, ...parameters.map((parameter) => this.parameter(parameter, from, origin))],
       outputs: [to],
       captures: [],
     };
     this.operators.push({ kind: 'compute', device, type, domain: '', attributes, ...operands, origin });
+  }
+
+  /** A constant as the conversion of a value reads it. @param encoded name of the encoded tensor */
+  private parameter(parameter: Literal | PerChannel, { region }: Value, encoded: string): Literal | Value {
+    if (parameter.kind === 'literal') return parameter;
+    const { axis, data } = parameter;
+    const name = parameterName(encoded, parameter);
+    this.tensors.set(name, {
+      ...{ name, role: 'weight', dtype: data instanceof Uint8Array ? 'uint8' : 'float32', shape: [data.length] },
+      source: { kind: 'inline', bytes: new Uint8Array(data.buffer) },
+    });
+    return { kind: 'value', tensor: name, region: [region?.[axis] ?? [0, data.length]] };
   }
 }
 

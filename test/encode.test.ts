@@ -4,10 +4,14 @@ import * as assert from 'uvu/assert';
 import { compare } from '../compiler/compare.ts';
 import { compile } from '../compiler/compile.ts';
 import { checkEncodings, chooseEncodings, type Encoded, planWithin } from '../compiler/encode.ts';
+import { importModel } from '../compiler/onnx/import.ts';
 import { type BytesPerFloat, encodingName, obstacle } from '../compiler/planning/encodings.ts';
 import type { Plan } from '../compiler/planning/plan.ts';
 import { makePlan } from '../compiler/planning/policies/index.ts';
 import type { Subject } from '../compiler/rehearsal.ts';
+import { Builder, type Tensor } from '../fixtures/zoo/builder.ts';
+import { binary, conv, relu } from '../fixtures/zoo/layers.ts';
+import { encodeModel } from '../fixtures/zoo/write.ts';
 import { openBundle } from '../runtime/bundle.ts';
 import { randomTensor, type TensorSpec } from '../runtime/index.ts';
 import { workFolder } from './support/cli.ts';
@@ -73,6 +77,51 @@ test('float16 where bytes are too coarse; nothing where float16 is', async () =>
   const exact = await chooseEncodings(subject, plan, { maxRelativeError: 1e-5, inputs: seeded });
   assert.equal(exact.plan, plan);
   assert.ok(exact.overBudget.length > 0 && exact.relativeError! < 1e-5);
+});
+
+/** Channel i of `small` is 2^-i times as large as channel 0, and counts for as much in what follows. */
+function unevenModel(opset: number): string {
+  const g = new Builder('uneven', { opset });
+  const channels = Array.from({ length: 8 }, (_, i) => 2 ** -i);
+  const times = (x: Tensor, name: string, values: readonly number[]) =>
+    binary(g, 'Mul', x, g.constant(`${name}.by`, 'float32', [8, 1, 1], { kind: 'values', values }), name);
+  const positive = relu(g, conv(g, g.input('x', [1, 3, 24, 20]), 'conv1', 8, 3, { pad: 1 }), 'positive');
+  const small = times(positive, 'small', channels);
+  const large = times(
+    small,
+    'large',
+    channels.map((one) => 1 / one),
+  );
+  g.output(conv(g, large, 'conv2', 4, 3, { pad: 1 }), 'y');
+  return work.write(`uneven-${opset}.onnx`, encodeModel(g.finish()));
+}
+
+for (const [opset, expected] of [
+  [17, 'int8PerChannel'],
+  [12, 'float16'],
+] as const) {
+  test(`channels of unlike magnitude: ${expected} at opset ${opset}`, async () => {
+    const model = unevenModel(opset);
+    const subject = { model, program: await importModel(model), cluster };
+    const plan = planOf(subject.program, { conv1: 'a', positive: 'a', small: 'a' }, 'b');
+    const encoded = await chooseEncodings(subject, plan, { maxRelativeError: 2e-2, inputs: seeded });
+    await assertHolds(subject, plan, encoded, 2e-2);
+    const [name] = Object.entries(encoded.plan.encodings!).flatMap(([tensor, one]) =>
+      tensor === 'small' ? [encodingName(one)] : [],
+    );
+    assert.is(name, expected);
+    const coarse = { ...plan, encodings: { small: { int8: [-2, 2] as [number, number] } } };
+    await errorOf('encoding-error', () => checkEncodings(subject, coarse, { maxRelativeError: 2e-2, inputs: seeded }));
+  });
+}
+
+test('channels of few elements have no range of their own', async () => {
+  const subject = await subjectOf('mlp');
+  const plan = planOf(subject.program, { fc2: 'b' }, 'a');
+  for (const maxRelativeError of [1e-3, 4e-3, 1e-2, 0.1]) {
+    const encoded = await chooseEncodings(subject, plan, { maxRelativeError, inputs: seeded });
+    assert.not(namesOf(encoded.plan).has('int8PerChannel'));
+  }
 });
 
 test('a budget that even the exact plan breaks leaves it exact, and says how far it is off', async () => {

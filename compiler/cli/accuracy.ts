@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { Accuracy, Encoded } from '../encode.ts';
 import { CompileError } from '../error.ts';
-import { encodingName, encodingNames } from '../planning/encodings.ts';
+import { type EncodingName, encodingName, encodingNames } from '../planning/encodings.ts';
 import type { Plan } from '../planning/plan.ts';
 import { inputOption, share } from './flags.ts';
 import { readInputs } from './inputs.ts';
@@ -36,14 +36,9 @@ export function accuracyOf(
   throw new CompileError('flag', `--input ${input[0]} without ${FLAG}`, { hint });
 }
 
-/** Tensors by the encoding that they have. */
-const byName = ({ encodings = {} }: Plan): Record<string, string[]> =>
-  Object.fromEntries(
-    encodingNames.map((name) => [
-      name,
-      Object.entries(encodings).flatMap(([tensor, encoding]) => (encodingName(encoding) === name ? [tensor] : [])),
-    ]),
-  );
+/** The tensors that have an encoding. */
+const having = ({ encodings = {} }: Plan, name: EncodingName): string[] =>
+  Object.entries(encodings).flatMap(([tensor, encoding]) => (encodingName(encoding) === name ? [tensor] : []));
 
 /** More than these are counted. */
 const MOST_NAMES = 8;
@@ -52,11 +47,17 @@ const listed = (names: readonly string[]): string => {
   return `${names.slice(0, MOST_NAMES).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 };
 
+const LABELS: Readonly<Record<EncodingName, string>> = {
+  float16: 'float16',
+  int8: 'int8',
+  int8PerChannel: 'int8 per channel',
+};
+
 /** A line for the error, one for each way to cross. */
 export function formatEncoded({ plan, relativeError, overBudget, needless }: Encoded, { maxRelativeError }: Accuracy) {
   if (relativeError === null) return ['nothing crosses that could be encoded: results are exact'];
   const lists = [
-    ...Object.entries(byName(plan)),
+    ...encodingNames.map((name) => [LABELS[name], having(plan, name)] as const),
     ['exact, or the budget would not hold', overBudget] as const,
     ['exact, as encoding gains nothing', needless] as const,
   ];
@@ -73,6 +74,6 @@ export const encodedData = (
 ) => ({
   maxRelativeError,
   relativeError: relativeError === null ? null : Math.min(relativeError, Number.MAX_VALUE),
-  ...byName(plan),
+  ...Object.fromEntries(encodingNames.map((name) => [name, having(plan, name)])),
   exact: { overBudget, needless },
 });

@@ -12,15 +12,20 @@ const part = z.strictObject({
 });
 /** What float32 holds. */
 const bound = z.number().min(-3.4028234e38).max(3.4028234e38);
-/** How the elements of a float32 tensor cross: as float16, or as the nearest of 256 numbers from the first to the second. */
+const range = z.tuple([bound, bound]).refine(([min, max]) => min <= max, 'the first is above the second');
+/**
+ * How the elements of a float32 tensor cross: as float16, or as the nearest of 256 numbers from the least to the largest, which
+ * are the same for the whole tensor or each index of an axis has its own.
+ */
 const encoding = z.union(
   [
     z.literal('float16'),
+    z.strictObject({ int8: range }),
     z.strictObject({
-      int8: z.tuple([bound, bound]).refine(([min, max]) => min <= max, 'the first is above the second'),
+      int8PerChannel: z.strictObject({ axis: z.int().nonnegative(), ranges: z.array(range).min(1) }),
     }),
   ],
-  'an encoding is "float16" or { "int8": [least, largest] }',
+  'an encoding is "float16", { "int8": [least, largest] } or { "int8PerChannel": { "axis": 1, "ranges": [[least, largest], …] } }',
 );
 const content = z.strictObject({
   format: z.literal(1),
@@ -41,6 +46,7 @@ const file = content.refine(
 );
 
 export type PlanPart = z.infer<typeof part>;
+export type Range = z.infer<typeof range>;
 export type Encoding = z.infer<typeof encoding>;
 export type Plan = z.infer<typeof content>;
 

@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodingName } from '../../compiler/planning/encodings.ts';
 import { parsePlan } from '../../compiler/planning/plan.ts';
+import { encodeNpy } from '../../runtime/npy.ts';
 import { assertRefused, json, shardonnx, workFolder } from '../support/cli.ts';
 import { modelFile } from '../support/imported.ts';
 
@@ -30,14 +31,28 @@ test('compile: what is encoded, what that comes to; the plan says it too', async
     /\nmeasured error \d\.\de-\d of an output's largest magnitude, 0\.02 allowed\n {2}(float16|int8): /,
   );
   const spoken = json(await compile('json', '--max-relative-error', '0.02', '--input', 'random', '--json'));
-  const { maxRelativeError, relativeError, float16, int8, exact: left } = spoken.encoded;
+  const { maxRelativeError, relativeError, float16, int8, int8PerChannel, exact: left } = spoken.encoded;
   assert.is(maxRelativeError, 0.02);
   assert.ok(relativeError > 0 && relativeError <= 0.02);
   assert.equal([Array.isArray(left.overBudget), Array.isArray(left.needless)], [true, true]);
   const { encodings = {} } = planIn('json');
   const named = (name: string) => Object.keys(encodings).filter((tensor) => encodingName(encodings[tensor]!) === name);
-  assert.equal([float16, int8], [named('float16'), named('int8')]);
-  assert.ok(float16.length + int8.length > 0 && spoken.bytes < json(exact).bytes);
+  assert.equal([float16, int8, int8PerChannel], [named('float16'), named('int8'), named('int8PerChannel')]);
+  assert.ok(Object.keys(encodings).length > 0 && spoken.bytes < json(exact).bytes);
+});
+
+test('compile and plan: errors are measured on the inputs that are given', async () => {
+  // float16 ends at 65504.
+  const [dims, length] = [[1, 3, 37, 53], 3 * 37 * 53];
+  const data = Float32Array.from({ length }, (_, i) => 1e6 * Math.sin(i));
+  const file = work.write('large.npy', encodeNpy({ type: 'float32', dims, data }));
+  const given = ['--policy', 'whole:b', '--max-relative-error', '0.0005', '--json', '--input'];
+  const float16 = async (input: string) => [
+    json(await compile('given', ...given, input)).encoded.float16,
+    json(await shardonnx('plan', model, '-c', slow, ...given, `x=${input}`)).encoded.float16,
+  ];
+  assert.equal(await float16(file), [[], []]);
+  assert.not.equal(await float16('random'), [[], []]);
 });
 
 test('compile: 0 is exact', async () => {
@@ -93,7 +108,7 @@ test('plan: a budget that allows nothing leaves the exact table', async () => {
   const { policies, chosen, encoded } = json(await shardonnx(...plan, '--max-relative-error', '1e-7'));
   const exact = json(await shardonnx(...plan));
   assert.equal([policies, chosen], [exact.policies, exact.chosen]);
-  assert.equal([encoded?.float16, encoded?.int8], [[], []]);
+  assert.equal([encoded.float16, encoded.int8, encoded.int8PerChannel], [[], [], []]);
 });
 
 test('plan: not with questions of many plans', async () => {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compile } from '../../compiler/compile.ts';
-import type { Encoding, Plan } from '../../compiler/planning/plan.ts';
+import type { Encoding, Plan, Range } from '../../compiler/planning/plan.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
 import { Builder, type Tensor } from '../../fixtures/zoo/builder.ts';
 import { conv, relu } from '../../fixtures/zoo/layers.ts';
@@ -35,7 +35,12 @@ function modelOf(name: string, input: string, channels: number, output: string, 
 const whole = modelOf('whole', 'x', 3, 'out', (g, x) => back(g, front(g, x)));
 const halves = [modelOf('front', 'x', 3, 'mid', front), modelOf('back', 'mid', 8, 'out', back)] as const;
 
-const encodings: Readonly<Record<string, Encoding>> = { float16: 'float16', int8: { int8: [0, 3] } };
+const ranges = Array.from({ length: 8 }, (_, i): Range => [-i, 1 + i / 2]);
+const encodings: Readonly<Record<string, Encoding>> = {
+  float16: 'float16',
+  int8: { int8: [0, 3] },
+  int8PerChannel: { int8PerChannel: { axis: 1, ranges } },
+};
 for (const [name, encoding] of Object.entries(encodings)) {
   for (const transport of ['memory', 'tcp'] as const) {
     test(`${name}, ${transport}: what crosses is rounded, and nothing else`, async () => {

@@ -19,7 +19,11 @@ test('a plan reads back as it was, odd names included', async () => {
     model: 'ü "x"',
     policy: '',
     maxRelativeError: 1e-3,
-    encodings: { 'h "1"': 'float16', 12: { int8: [-0.5, 3e38] } },
+    encodings: {
+      'h "1"': 'float16',
+      12: { int8: [-0.5, 3e38] },
+      h: { int8PerChannel: { axis: 1, ranges: [[0, 1]] } },
+    },
     operators: { 'a "b"\n': 'a', 12: [{ device: 'b', reduce: { k: '0:4' } }] },
   };
   assert.equal(parsePlan(formatPlan(odd)), odd);
@@ -39,9 +43,12 @@ const files: Readonly<Record<string, readonly [string, RegExp]>> = {
   'a part without a device': [`{ ${start}, "operators": { "conv": [{ "region": "[:]" }] } }`, /^operators\.conv\.0\.device: /],
   'a typo in a part': [`{ ${start}, "operators": { "conv": [{ "device": "a", "regoin": "[:]" }] } }`, /^operators\.conv\.0: .*"regoin"/],
   'a reduce span that is none': [`{ ${start}, "operators": { "c": [{ "device": "a", "reduce": { "k": "0-4" } }] } }`, /^operators\.c\.0\.reduce\.k: a span is begin:end$/],
-  'an encoding that there is not': [`{ ${start}, "operators": {}, "maxRelativeError": 0.1, "encodings": { "h": "float8" } }`, /^encodings\.h: an encoding is "float16" or/],
+  'an encoding that there is not': [`{ ${start}, "operators": {}, "maxRelativeError": 0.1, "encodings": { "h": "float8" } }`, /^encodings\.h: an encoding is "float16", /],
   'a range without an end': [`{ ${start}, "operators": {}, "maxRelativeError": 0.1, "encodings": { "h": { "int8": [0] } } }`, /^encodings\.h: an encoding is .* "int8": \[least, largest\]/],
   'a range upside down': [`{ ${start}, "operators": {}, "maxRelativeError": 0.1, "encodings": { "h": { "int8": [2, 1] } } }`, /^encodings\.h\.int8: the first is above the second$/],
+  "a channel's range upside down": [`{ ${start}, "operators": {}, "maxRelativeError": 0.1, "encodings": { "h": { "int8PerChannel": { "axis": 1, "ranges": [[0, 1], [2, 1]] } } } }`, /^encodings\.h\.int8PerChannel\.ranges\.1: the first is above the second$/],
+  'channels along no axis': [`{ ${start}, "operators": {}, "maxRelativeError": 0.1, "encodings": { "h": { "int8PerChannel": { "ranges": [[0, 1]] } } } }`, /^encodings\.h: an encoding is .* "axis": 1/],
+  'no channels': [`{ ${start}, "operators": {}, "maxRelativeError": 0.1, "encodings": { "h": { "int8PerChannel": { "axis": 1, "ranges": [] } } } }`, /^encodings\.h/],
   'encodings without a budget': [`{ ${start}, "operators": {}, "encodings": { "h": "float16" } }`, /^maxRelativeError: encodings are inexact: say how far/],
   'a negative budget': [`{ ${start}, "operators": {}, "maxRelativeError": -0.1 }`, /^maxRelativeError: /],
   'a budget in words': [`{ ${start}, "operators": {}, "maxRelativeError": "1e-3" }`, /^maxRelativeError: /],

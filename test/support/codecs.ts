@@ -1,4 +1,5 @@
 /** float16 and 8 bits by hand: what a number becomes that crosses so, as ONNX defines Cast and QuantizeLinear. */
+import type { Region } from '../../compiler/ir/region.ts';
 import type { Encoding } from '../../compiler/planning/plan.ts';
 import type { Tensor } from '../../runtime/program.ts';
 
@@ -25,8 +26,17 @@ function throughByte(x: number, min: number, max: number): number {
   return Math.fround((byte - zero) * scale);
 }
 
-/** A float32 tensor, encoded and decoded. */
-export function throughWire(encoding: Encoding, { dims, data }: Tensor): Tensor {
-  const code = (x: number) => (encoding === 'float16' ? throughHalf(x) : throughByte(x, ...encoding.int8));
-  return { type: 'float32', dims, data: Float32Array.from(data as Float32Array, code) };
+/** A float32 tensor, encoded and decoded. @param region of a tensor: which channels of it these are; all if left out */
+export function throughWire(encoding: Encoding, { dims, data }: Tensor, region?: Region | null): Tensor {
+  const coded = (code: (x: number, i: number) => number): Tensor => ({
+    type: 'float32',
+    dims,
+    data: Float32Array.from(data as Float32Array, code),
+  });
+  if (encoding === 'float16') return coded(throughHalf);
+  if ('int8' in encoding) return coded((x) => throughByte(x, ...encoding.int8));
+  const { axis, ranges } = encoding.int8PerChannel;
+  const inner = dims.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const first = region?.[axis]?.[0] ?? 0;
+  return coded((x, i) => throughByte(x, ...ranges[first + (Math.floor(i / inner) % dims[axis]!)]!));
 }
