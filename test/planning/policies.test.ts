@@ -6,14 +6,15 @@ import { tensorOf } from '../../compiler/ir/program.ts';
 import { parseRegion } from '../../compiler/ir/region.ts';
 import { costGraphOf } from '../../compiler/planning/cost-graph.ts';
 import { cutsOf } from '../../compiler/planning/cuts.ts';
-import type { BytesPerFloat } from '../../compiler/planning/encodings.ts';
+import { type BytesPerFloat, crossings } from '../../compiler/planning/encodings.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
 import type { DeviceProfile } from '../../compiler/profile/load.ts';
 import { models } from '../../fixtures/models.ts';
+import { cast, conv } from '../../fixtures/zoo/layers.ts';
 import { importBuilt } from '../support/built.ts';
 import { errorOf } from '../support/error.ts';
-import { clusterOf, imported, lowered, type ModelName } from '../support/imported.ts';
+import { bytesMoved, clusterOf, imported, lowered, type ModelName } from '../support/imported.ts';
 import { chainsOfModel, point, profileOf } from '../support/made-profile.ts';
 import { replay } from '../support/replay.ts';
 
@@ -169,15 +170,46 @@ test('spatial, channel: plans are legal whatever the speeds, for every model', a
 
 test('two bytes a float are planned for as twice the bandwidth is', async () => {
   const program = await imported('unet');
-  for (const policy of ['cut', 'pipeline', 'hybrid']) {
+  for (const policy of ['cut', 'pipeline', 'hybrid', 'offload', 'spatial', 'channel']) {
     const at = async (megabits: number, bytesPerFloat: BytesPerFloat) => {
       const cluster = clusterOf({ a: 1, b: 20 }, 'a', `${megabits} Mbit/s`);
       return (await makePlan(program, cluster, policy, { bytesPerFloat })).operators;
     };
     for (const megabits of [800, 3200])
       assert.equal(await at(megabits, 2), await at(2 * megabits, 4), `${policy} at ${megabits}`);
-    const flips = policy === 'cut' ? 3200 : 800;
+    // Of these, one has nothing to choose, the other's fewest bytes are the fewest whatever each weighs.
+    if (policy === 'offload' || policy === 'spatial') continue;
+    const flips = policy === 'cut' || policy === 'channel' ? 3200 : 800;
     assert.not.equal(await at(flips, 2), await at(flips, 4), `${policy} minds the bandwidth`);
+  }
+});
+
+test('spatial, channel: beside integers float32 weighs half where it crosses as float16', async () => {
+  const program = await imported('integers');
+  const cluster = clusterOf({ a: 1, b: 1 }, 'a', '10 Mbit/s');
+  for (const policy of ['spatial', 'channel']) {
+    const [half, whole] = await Promise.all(
+      ([2, 4] as const).map(async (bytesPerFloat) => {
+        const plan = await makePlan(program, cluster, policy, { bytesPerFloat });
+        const all = crossings(lowered(program, { cluster, plan }).schedule);
+        const encodings = Object.fromEntries(all.map(({ tensor }) => [tensor, 'float16' as const]));
+        return bytesMoved(lowered(program, { cluster, plan: { ...plan, encodings } }).schedule);
+      }),
+    );
+    assert.ok(half! < whole!, `${policy}: ${half}, ${whole} as planned for float32`);
+  }
+});
+
+test('a picture of bytes that is made float32 first crosses as bytes', async () => {
+  const program = await importBuilt('bytes', (g) => {
+    const x = cast(g, g.input('picture', [1, 3, 64, 64], 'uint8'), 'float32', 'cast');
+    g.output(conv(g, conv(g, x, 'conv1', 8, 3, { pad: 1 }), 'conv2', 8, 3, { pad: 1 }));
+  });
+  const fast = clusterOf({ a: 0.05, b: 1 }, 'a');
+  for (const policy of ['offload', 'cut', 'spatial', 'channel', 'hybrid']) {
+    const { schedule } = lowered(program, { cluster: fast, plan: await makePlan(program, fast, policy) });
+    const sent = schedule.channels.filter(({ from }) => from === 'a').map(({ value }) => value.tensor);
+    assert.ok(sent.includes('picture') && !sent.includes('cast'), `${policy}: ${sent}`);
   }
 });
 

@@ -7,5 +7,6 @@ export const channel: Policy = {
   name: 'channel',
   summary:
     'output channels and features shared in proportion to speed, alternating with sums that are shared (tensor parallel)',
-  plan: (program, cluster) => tensorParallel(program, cluster, { attention: attentionOf(program), byHead: false }),
+  plan: (program, cluster, _, { bytesPerFloat }) =>
+    tensorParallel(program, cluster, { attention: attentionOf(program), byHead: false, bytesPerFloat }),
 };

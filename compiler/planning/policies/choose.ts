@@ -8,6 +8,7 @@ import type { Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue } from '../../ir/program.ts';
 import { count, type Region, subtractAll } from '../../ir/region.ts';
 import type { Costs } from '../costs/costs.ts';
+import { type BytesPerFloat, bytesOnLink } from '../encodings.ts';
 import { tileOf } from '../tile.ts';
 import { readsOf } from './holdings.ts';
 import { madeBy, type Sharing } from './sharing.ts';
@@ -60,6 +61,7 @@ class Chooser {
     cluster: Cluster,
     private readonly costs: Costs,
     candidates: readonly (readonly Sharing[])[],
+    private readonly bytesPerFloat: BytesPerFloat = 4,
   ) {
     const { links, devices } = cluster;
     this.bandwidth = Math.min(...links.map((link) => link.bandwidth));
@@ -156,8 +158,8 @@ class Chooser {
   }
 
   /** Seconds until devices have all of a tensor that they read; what several readers want crosses once. */
-  private moved(tensor: string, { regions, addends }: Made, readers: readonly Regions[]): number {
-    const { dtype } = tensorOf(this.program, tensor);
+  private moved(name: string, { regions, addends }: Made, readers: readonly Regions[]): number {
+    const tensor = tensorOf(this.program, name);
     let elements = 0;
     for (const device of new Set(readers.flatMap((one) => [...one.keys()]))) {
       const own = regions.get(device) ?? [];
@@ -169,8 +171,9 @@ class Chooser {
         have.push(read);
       }
     }
-    if (elements === 0 || !dtype) return 0;
-    return this.exchange + (elements * bytesPerElement(dtype)) / this.bandwidth;
+    if (elements === 0 || !tensor.dtype) return 0;
+    const bytes = bytesOnLink(tensor, elements * bytesPerElement(tensor.dtype), this.bytesPerFloat);
+    return this.exchange + bytes / this.bandwidth;
   }
 }
 
@@ -180,4 +183,5 @@ export const choose = (
   cluster: Cluster,
   costs: Costs,
   candidates: readonly (readonly Sharing[])[],
-): Sharing[] => new Chooser(program, cluster, costs, candidates).choose();
+  bytesPerFloat?: BytesPerFloat,
+): Sharing[] => new Chooser(program, cluster, costs, candidates, bytesPerFloat).choose();

@@ -4,6 +4,7 @@ import type { Compute, Program, Value } from '../../ir/program.ts';
 import { reads } from '../../ir/program.ts';
 import { type Costs, costsOf } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
+import type { BytesPerFloat } from '../encodings.ts';
 import { outputRegion } from '../resolve.ts';
 import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './sharing.ts';
@@ -38,6 +39,7 @@ class Estimator {
     private readonly program: Program<'imported'>,
     private readonly cluster: Cluster,
     private readonly sharings: readonly Sharing[],
+    private readonly bytesPerFloat?: BytesPerFloat,
   ) {
     this.costs = costsOf(program, cluster);
     this.tiles = sharings.map((sharing) =>
@@ -64,7 +66,7 @@ class Estimator {
   }
 
   private exchanges(): Exchange[] {
-    const holdings = new Holdings(this.program, this.cluster.inputs);
+    const holdings = new Holdings(this.program, this.cluster.inputs, this.bytesPerFloat);
     for (const sharing of this.sharings) holdings.add(sharing);
     return this.sharings.flatMap((sharing, read) =>
       sharing.shares.flatMap((share) =>
@@ -105,5 +107,9 @@ class Estimator {
 }
 
 /** Seconds of one inference, without overlap. */
-export const estimateSeconds = (program: Program<'imported'>, cluster: Cluster, sharings: readonly Sharing[]): number =>
-  new Estimator(program, cluster, sharings).seconds();
+export const estimateSeconds = (
+  program: Program<'imported'>,
+  cluster: Cluster,
+  sharings: readonly Sharing[],
+  bytesPerFloat?: BytesPerFloat,
+): number => new Estimator(program, cluster, sharings, bytesPerFloat).seconds();

@@ -4,12 +4,12 @@
  * group; at a group's border it is sent or computed again, whichever moves fewer bytes. How much shares may grow is tried out.
  * Groups: DeepThings (Zhao et al. 2018), fused layers (Alwani et al. 2016).
  */
-import { bytesPerElement } from '../../../runtime/dtype.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import { contains, count, hull, type Region, subtract, subtractAll } from '../../ir/region.ts';
 import { TINY } from '../costs/roofline.ts';
+import type { BytesPerFloat } from '../encodings.ts';
 import { alignedSpans, outputRegion } from '../resolve.ts';
 import { estimateSeconds } from './estimate.ts';
 import { Holdings, readsOf } from './holdings.ts';
@@ -75,8 +75,9 @@ class HaloPlanner {
     private readonly sharings: readonly Sharing[],
     /** Share by which a share may grow inside a group. */
     private readonly limit: number,
+    bytesPerFloat?: BytesPerFloat,
   ) {
-    this.holdings = new Holdings(program, cluster.inputs);
+    this.holdings = new Holdings(program, cluster.inputs, bytesPerFloat);
     for (const sharing of sharings) this.holdings.add(sharing);
     this.makers = new Map(
       sharings.flatMap((sharing) => writes(sharing.operator).map(({ tensor }) => [tensor, sharing])),
@@ -151,8 +152,7 @@ class HaloPlanner {
     const operations = sharing.cut!.operations;
     const more = (operations * extra) / Math.max(1, count(output.region!));
     if (more > TINY && (!from || count(to) > GROWTH * count(from))) return false;
-    const { dtype } = tensorOf(this.program, output.tensor);
-    const exchanged = extra * (dtype ? bytesPerElement(dtype) : 0);
+    const exchanged = this.holdings.bytes(tensorOf(this.program, output.tensor), extra);
     const again = this.lacks(sharing, wider) - (own ? this.lacks(sharing, own) : 0);
     return (
       again < exchanged ||
@@ -187,8 +187,9 @@ export function recomputeHalos(
   program: Program<'imported'>,
   cluster: Cluster,
   sharings: readonly Sharing[],
+  bytesPerFloat?: BytesPerFloat,
 ): Sharing[] {
-  const options = LIMITS.map((limit) => new HaloPlanner(program, cluster, sharings, limit).plan());
-  const seconds = options.map((option) => estimateSeconds(program, cluster, option));
+  const options = LIMITS.map((limit) => new HaloPlanner(program, cluster, sharings, limit, bytesPerFloat).plan());
+  const seconds = options.map((option) => estimateSeconds(program, cluster, option, bytesPerFloat));
   return options[seconds.indexOf(Math.min(...seconds))]!;
 }

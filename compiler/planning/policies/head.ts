@@ -7,9 +7,9 @@ export const head: Policy = {
   name: 'head',
   summary: 'attention heads shared in proportion to speed, all else as channel',
   applies: (program) => attentionOf(program).letters.size > 0,
-  plan(program, cluster) {
+  plan(program, cluster, _, { bytesPerFloat }) {
     const attention = attentionOf(program);
-    if (attention.letters.size > 0) return tensorParallel(program, cluster, { attention, byHead: true });
+    if (attention.letters.size > 0) return tensorParallel(program, cluster, { attention, byHead: true, bytesPerFloat });
     throw policyError('head', `${program.name} has no attention that can be shared by heads`, 'take channel');
   },
 };

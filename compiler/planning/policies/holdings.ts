@@ -1,9 +1,10 @@
 /** Who holds which region of each tensor while a plan is made, and what a share of an operator lacks. */
 import { bytesPerElement } from '../../../runtime/dtype.ts';
-import type { Program, Value } from '../../ir/program.ts';
+import type { Program, Tensor, Value } from '../../ir/program.ts';
 import { isKnown, reads, tensorOf, wholeValue } from '../../ir/program.ts';
 import { count, type Region, subtractAll } from '../../ir/region.ts';
 import { sourcesOf } from '../cuts.ts';
+import { type BytesPerFloat, bytesOnLink } from '../encodings.ts';
 import { tileOf } from '../tile.ts';
 import { madeBy, type Share, type Sharing } from './sharing.ts';
 
@@ -20,6 +21,7 @@ export class Holdings {
   constructor(
     private readonly program: Program<'imported'>,
     inputDevice: string,
+    private readonly bytesPerFloat: BytesPerFloat = 4,
   ) {
     for (const name of program.inputs) this.hold(inputDevice, wholeValue(tensorOf(program, name)));
   }
@@ -37,14 +39,19 @@ export class Holdings {
     for (const share of sharing.shares) for (const value of madeBy(sharing, share)) this.hold(share.device, value);
   }
 
-  /** Bytes of a value that a device does not hold. */
-  missing(device: string, { tensor, region }: Value): number {
-    const { dtype, shape } = tensorOf(this.program, tensor);
-    if (!region || !dtype || !isKnown(shape)) return 0;
-    const held = this.regions.get(tensor) ?? [];
+  /** Bytes on a link of a value that a device does not hold. */
+  missing(device: string, { tensor: name, region }: Value): number {
+    const tensor = tensorOf(this.program, name);
+    if (!region || !tensor.dtype || !isKnown(tensor.shape)) return 0;
+    const held = this.regions.get(name) ?? [];
     const own = held.filter((holder) => holder.device === device).map((holder) => holder.region);
     const lacking = subtractAll(region, own).reduce((sum, rest) => sum + count(rest), 0);
-    return lacking * bytesPerElement(dtype);
+    return this.bytes(tensor, lacking);
+  }
+
+  /** On a link. */
+  bytes(tensor: Tensor, elements: number): number {
+    return tensor.dtype ? bytesOnLink(tensor, elements * bytesPerElement(tensor.dtype), this.bytesPerFloat) : 0;
   }
 
   /** Bytes that must move before the shares can run, and to combine their addends. */
@@ -58,8 +65,7 @@ export class Holdings {
     );
     if (!reduced) return inputs;
     const addends = operator.outputs.reduce((sum, output) => {
-      const tensor = output && tensorOf(this.program, output.tensor);
-      return sum + (output?.region && tensor?.dtype ? count(output.region) * bytesPerElement(tensor.dtype) : 0);
+      return sum + (output?.region ? this.bytes(tensorOf(this.program, output.tensor), count(output.region)) : 0);
     }, 0);
     return inputs + addends * (shares.length - 1);
   }

@@ -7,8 +7,8 @@ import { type Policy, policyError } from './policy.ts';
 export const offload: Policy = {
   name: 'offload',
   summary: 'everything on the one other device that is fastest, transfers included',
-  plan(program, cluster) {
-    const graph = costGraphOf(program, cluster);
+  plan(program, cluster, _, { bytesPerFloat }) {
+    const graph = costGraphOf(program, cluster, { bytesPerFloat });
     const others = [...graph.devices.keys()].filter((device) => device !== graph.inputs);
     const costs = others.map(
       (device) =>

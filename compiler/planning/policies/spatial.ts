@@ -8,6 +8,7 @@ import { tensorOf } from '../../ir/program.ts';
 import { type Cut, isWhole, type LetterKind } from '../../operators/rule.ts';
 import { TINY } from '../costs/roofline.ts';
 import { cutsOf } from '../cuts.ts';
+import type { BytesPerFloat } from '../encodings.ts';
 import { primaryLetters, wholeSpans } from '../resolve.ts';
 import { togetherOf } from '../together.ts';
 import { recomputeHalos } from './halo.ts';
@@ -36,9 +37,10 @@ class SpatialPlanner {
   constructor(
     private readonly program: Program<'imported'>,
     cluster: Cluster,
+    bytesPerFloat?: BytesPerFloat,
   ) {
     this.devices = pacedDevices(program, cluster);
-    this.holdings = new Holdings(program, cluster.inputs);
+    this.holdings = new Holdings(program, cluster.inputs, bytesPerFloat);
     this.together = togetherOf(program);
   }
 
@@ -120,8 +122,8 @@ class SpatialPlanner {
 export const spatial: Policy = {
   name: 'spatial',
   summary: 'rows shared in proportion to speed, halos exchanged or recomputed',
-  plan(program, cluster) {
-    const sharings = recomputeHalos(program, cluster, new SpatialPlanner(program, cluster).plan());
-    return planOfSharings(program, sharings);
+  plan(program, cluster, _, { bytesPerFloat }) {
+    const sharings = new SpatialPlanner(program, cluster, bytesPerFloat).plan();
+    return planOfSharings(program, recomputeHalos(program, cluster, sharings, bytesPerFloat));
   },
 };

@@ -9,6 +9,7 @@ import { reads, tensorOf, writes } from '../../ir/program.ts';
 import { type Cut, isWhole } from '../../operators/rule.ts';
 import { costsOf } from '../costs/costs.ts';
 import { cutsOf, sourcesOf } from '../cuts.ts';
+import { type BytesPerFloat, channelAxis } from '../encodings.ts';
 import type { Plan } from '../plan.ts';
 import { primaryLetters, wholeSpans } from '../resolve.ts';
 import { roundedOf } from '../rounded.ts';
@@ -22,7 +23,7 @@ const LIGHT = 2;
 /** Output channels, hidden units, heads: the second dimension of four, the last of fewer. */
 export const channelLetter = (cut: Cut): string | undefined => {
   const primary = primaryLetters(cut);
-  return primary[primary.length >= 4 ? 1 : primary.length - 1];
+  return primary[channelAxis(primary.length)];
 };
 
 const elements = (program: Program, tensor: string): number =>
@@ -132,16 +133,23 @@ class Candidates {
   }
 }
 
-/** @param options.byHead attention must be cut by heads; else as is cheapest. Either way channels are shared by whole heads. */
+export interface TensorParallelOptions {
+  /** Channels are shared by its whole heads. */
+  readonly attention: Attention;
+  /** It must be cut by heads; else as is cheapest. */
+  readonly byHead: boolean;
+  readonly bytesPerFloat?: BytesPerFloat | undefined;
+}
+
 export function tensorParallel(
   program: Program<'imported'>,
   cluster: Cluster,
-  { attention, byHead }: { readonly attention: Attention; readonly byHead: boolean },
+  { attention, byHead, bytesPerFloat }: TensorParallelOptions,
 ): Plan['operators'] {
   const { operators, onDemand } = cutsOf(program);
   const candidates = new Candidates(program, cluster, attention, byHead);
   const all = [...operators.values()]
     .filter(({ origin }) => !onDemand.has(origin))
     .map((operator) => candidates.of(operator));
-  return planOfSharings(program, choose(program, cluster, costsOf(program, cluster), all));
+  return planOfSharings(program, choose(program, cluster, costsOf(program, cluster), all, bytesPerFloat));
 }
