@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
+  type DeviceTrace,
   type NamedTensors,
   type OpenDevice,
   openDevice,
@@ -16,7 +17,6 @@ import { programsOf } from '../support/programs.ts';
 
 /** Inputs that are fed in turn, made of the seeds 0, 1, … */
 export const SEEDS = 16;
-/** Seconds that it waits for peers. */
 const CONNECT = 20;
 
 export interface Feeding {
@@ -26,29 +26,41 @@ export interface Feeding {
   /** Seconds for every wait during an inference. */
   readonly timeout: number;
   readonly inFlight: number;
+  /** Where it listens, if others call it. */
+  readonly listen?: string;
+  /** Seconds that it waits for peers. */
+  readonly connect?: number;
+  readonly trace?: boolean;
 }
 
 export type ToFeeder =
   /** Infers from now on, with so many ms between an answer and the next call in its place. */
   | { readonly type: 'feed'; readonly pause: number }
   /** Infers for so many seconds, one at a time, with this plan or (null) the one that fits. */
-  | { readonly type: 'measure'; readonly plan: number | null; readonly seconds: number };
+  | { readonly type: 'measure'; readonly plan: number | null; readonly seconds: number }
+  | { readonly type: 'trace' };
 
 export type FromFeeder =
   | { readonly type: 'ready' }
   | ({ readonly type: 'begun'; readonly call: number } & Together)
   | ({ readonly type: 'answer'; readonly call: number; readonly outputs: NamedTensors } & Together)
   | { readonly type: 'failed'; readonly call: number; readonly code: string; readonly clear: boolean }
-  | { readonly type: 'measured'; readonly ms: readonly number[]; readonly plans: Readonly<Record<string, number>> };
+  | { readonly type: 'measured'; readonly ms: readonly number[]; readonly plans: Readonly<Record<string, number>> }
+  | { readonly type: 'trace'; readonly trace: DeviceTrace };
 
 interface Together {
   /** Inferences finished so far by plans that need a peer. */
   readonly together: number;
 }
 
+const self = fileURLToPath(import.meta.url);
+
+/** What Node is called with; the process needs a message channel with serialization `advanced`. */
+export const feederArguments = (feeding: Feeding): string[] => [...process.execArgv, self, JSON.stringify(feeding)];
+
 /** Ends in good order at SIGTERM, and at once when this process is gone. */
 export function startFeeder(feeding: Feeding, hear: (message: FromFeeder) => void): ChildProcess {
-  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(feeding)], { serialization: 'advanced' });
+  const child = fork(self, [JSON.stringify(feeding)], { serialization: 'advanced' });
   child.on('message', hear);
   return child;
 }
@@ -57,23 +69,27 @@ export const tell = (feeder: ChildProcess, message: ToFeeder): void => void feed
 
 const say = (message: FromFeeder): void => void process.send?.(message);
 
-async function run({ build, device: name, peers, timeout, inFlight }: Feeding): Promise<void> {
+async function run(feeding: Feeding): Promise<void> {
+  const { build, device: name, peers, listen, timeout, inFlight, trace = false } = feeding;
   process.on('disconnect', () => process.exit(1));
   const stop = new AbortController();
   process.on('SIGTERM', () => stop.abort());
   const device = await openDevice({
     directory: join(build, name),
     program: await programsOf(build, name),
-    transport: zeromqTransport({ peers: async () => peers }),
-    timeouts: { connect: CONNECT, inference: timeout },
+    // No keys: the hosts of a testbed are this machine's own.
+    transport: zeromqTransport({ listen, peers: async () => peers, insecure: true }),
+    timeouts: { connect: feeding.connect ?? CONNECT, inference: timeout },
     threads: 1,
     inFlight,
+    trace,
   });
   const inputs = Array.from({ length: SEEDS }, (_, seed) =>
     Object.fromEntries(device.manifest.inputs.map((spec) => [spec.name, randomTensor(spec, seed)])),
   );
   process.on('message', (message: ToFeeder) => {
     if (message.type === 'measure') void measure(device, inputs, message);
+    else if (message.type === 'trace') say({ type: 'trace', trace: traceOf(device) });
     else for (let i = 0; i < inFlight; i++) void feed(device, inputs, message.pause, stop.signal);
   });
   say({ type: 'ready' });
@@ -81,6 +97,12 @@ async function run({ build, device: name, peers, timeout, inFlight }: Feeding): 
   await device.close();
   process.removeAllListeners('disconnect');
   process.disconnect?.();
+}
+
+function traceOf(device: OpenDevice): DeviceTrace {
+  const trace = device.trace();
+  if (!trace) throw new Error('nothing was recorded');
+  return trace;
 }
 
 let calls = 0;
@@ -122,4 +144,4 @@ async function measure(
   say({ type: 'measured', ms, plans: Object.fromEntries(own.filter(([, count]) => count > 0)) });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url) && process.send) await run(JSON.parse(process.argv[2]!));
+if (process.argv[1] === self && process.send) await run(JSON.parse(process.argv[2]!));

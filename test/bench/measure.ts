@@ -1,4 +1,4 @@
-/** What benches share: models in a temporary folder, runs that alternate, medians and spread, a table or JSON. */
+/** What benches share: a temporary folder, blocks of runs in turn, medians and spread, tables or JSON. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,37 +23,73 @@ export function summarise(values: readonly number[]): Summary {
   return { median: at(0.5), quartiles: [at(0.25), at(0.75)] };
 }
 
-/** Milliseconds of each, taken in turn `rounds` times after one warm-up each, so that drift hits all alike. */
-export async function alternate<K extends string>(
-  runs: Readonly<Record<K, () => Promise<unknown>>>,
-  rounds: number,
-): Promise<Record<K, Summary>> {
-  const names = Object.keys(runs) as K[];
-  const times = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<K, number[]>;
-  for (let round = -1; round < rounds; round++) {
-    for (const name of names) {
-      const begin = performance.now();
-      await runs[name]();
-      if (round >= 0) times[name].push(performance.now() - begin);
+/** Runs something back to back for so many seconds. Milliseconds of each time. */
+export type Block = (seconds: number) => Promise<readonly number[]>;
+
+/** A block of calls in this process; at least one. */
+export const backToBack =
+  (call: () => Promise<unknown>): Block =>
+  async (seconds) => {
+    const times: number[] = [];
+    const end = performance.now() + 1e3 * seconds;
+    for (let begin = performance.now(); times.length === 0 || begin < end; begin = performance.now()) {
+      await call();
+      times.push(performance.now() - begin);
     }
+    return times;
+  };
+
+/** In each round, of each block: the median, ms. */
+export type Rounds<K extends string> = readonly Readonly<Record<K, number>>[];
+
+/**
+ * Blocks in turn, `rounds` times after a round of warm-up, every other round backwards, so that drift hits all alike. Single runs
+ * in turn would find the caches as another left them, and the processor's clock low.
+ */
+export async function inTurn<K extends string>(
+  blocks: Readonly<Record<K, Block>>,
+  rounds: number,
+  seconds: number,
+): Promise<Rounds<K>> {
+  const names = Object.keys(blocks) as K[];
+  const all: Record<K, number>[] = [];
+  for (let round = -1; round < rounds; round++) {
+    const medians: Partial<Record<K, number>> = {};
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      medians[name] = summarise(await blocks[name](seconds)).median;
+    }
+    if (round >= 0) all.push(medians as Record<K, number>);
   }
-  return Object.fromEntries(names.map((name) => [name, summarise(times[name])])) as Record<K, Summary>;
+  return all;
 }
 
-export const milliseconds = ({ median, quartiles: [low, high] }: Summary): string =>
-  `${median.toFixed(1)} (${low.toFixed(1)}–${high.toFixed(1)})`;
+/** What was compared in each round, over the rounds: a ratio of medians would have the drift between rounds in it. */
+export const over = <K extends string>(rounds: Rounds<K>, value: (round: Readonly<Record<K, number>>) => number) =>
+  summarise(rounds.map(value));
 
-/** Prints one JSON object with --json, else a table and what it means. */
-export function report(rows: readonly Readonly<Record<string, string | number>>[], note: string): void {
-  if (process.argv.includes('--json')) {
-    process.stdout.write(`${JSON.stringify({ rows, note })}\n`);
-    return;
-  }
-  const head = Object.keys(rows[0]!);
+export const spread = ({ median, quartiles: [low, high] }: Summary, digits = 1): string =>
+  `${median.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
+
+type Row = Readonly<Record<string, string | number>>;
+
+/** Prints one JSON object with --json, else a table of rows that say the same things, and what it means. */
+export function report(rows: readonly Row[], note: string): void {
+  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ rows, note })}\n`);
+  else process.stdout.write(`${tables(rows)}\n${note}\n`);
+}
+
+/** One for each run of rows of the same columns. */
+function tables(rows: readonly Row[]): string {
+  const head = Object.keys(rows[0] ?? {});
+  const others = rows.findIndex((row) => Object.keys(row).join() !== head.join());
   const text = (value: string | number | undefined): string =>
     typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(2) : String(value);
-  const body = rows.map((row) => head.map((name) => text(row[name])));
-  process.stdout.write(`${table(head, body)}\n${note}\n`);
+  const own = others < 0 ? rows : rows.slice(0, others);
+  const first = table(
+    head,
+    own.map((row) => head.map((name) => text(row[name]))),
+  );
+  return others < 0 ? first : `${first}\n\n${tables(rows.slice(others))}`;
 }
 
 /** The number after a flag. */

@@ -6,7 +6,7 @@ import { importModel } from '../../compiler/onnx/import.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { openBundle } from '../../runtime/index.ts';
-import { flag, report, type Summary, summarise, temporaryFolder } from './measure.ts';
+import { flag, report, spread, summarise, temporaryFolder } from './measure.ts';
 import { growth, throughput } from './streaming.ts';
 import { clusterOf, link, type Rates } from './this-machine.ts';
 
@@ -71,9 +71,6 @@ async function measure(name: string, rates: Rates) {
     aim: of('ratio').median >= 1.85 ? 'met' : 'missed',
   };
 }
-
-const spread = ({ median, quartiles: [low, high] }: Summary, digits = 1): string =>
-  `${median.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
 
 const chosen = process.argv.slice(2).filter((word) => word in zoo);
 const standard = ['efficientnet-b0', 'resnet50', 'vgg16', 'densenet121', 'squeezenet', 'mobilenetv2'];

@@ -8,7 +8,7 @@ import { cutsOf } from '../../compiler/planning/cuts.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { openBundle, randomTensor } from '../../runtime/index.ts';
-import { flag, milliseconds, report, type Summary, summarise, temporaryFolder } from './measure.ts';
+import { flag, report, type Summary, spread, summarise, temporaryFolder } from './measure.ts';
 import { clusterOf, link, type Rates } from './this-machine.ts';
 
 const rounds = flag('--rounds', 30);
@@ -52,7 +52,7 @@ async function measure(name: string, folder: string, rates: Rates) {
       policy: policy.split(':')[0]!,
       sessions: schedule.devices.flatMap(({ steps }) => steps.filter(({ kind }) => kind === 'segment')).length,
       'predicted, ms': predicted,
-      'measured, ms': milliseconds(measured),
+      'measured, ms': spread(measured),
       'error, %': 100 * (predicted / measured.median - 1),
     });
   }

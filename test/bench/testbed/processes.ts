@@ -35,12 +35,12 @@ export class Processes {
 
 let taskset: boolean | undefined;
 
-/** Whether processes can be kept to a core. */
+/** Whether processes can be kept to cores. */
 export function canPin(): boolean {
   taskset ??= spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
   return taskset;
 }
 
-/** The command kept to the host's core. */
-export const pinned = ({ core }: HostSpec, command: readonly string[]): readonly string[] =>
-  core !== undefined && canPin() ? ['taskset', '--cpu-list', String(core), ...command] : command;
+/** The command kept to the host's cores. */
+export const pinned = ({ cores }: HostSpec, command: readonly string[]): readonly string[] =>
+  cores && canPin() ? ['taskset', '--cpu-list', cores.join(), ...command] : command;

@@ -39,8 +39,8 @@ export class ShapedTransport implements Testbed {
     const { hosts, links } = spec;
     if (new Set(hosts.map(({ name }) => name)).size < hosts.length) throw new Error('two hosts have one name');
     this.rates = links.map(({ bandwidth }) => bandwidth);
-    const core = hosts.some((host) => host.core !== undefined) && !canPin() ? ', on any core' : '';
-    this.note = `links are shaped in the transport, by a proxy that takes its share of this machine (${reason}); hosts are plain processes at full speed${core}`;
+    const anywhere = hosts.some(({ cores }) => cores) && !canPin() ? ', on any core' : '';
+    this.note = `links are shaped in the transport, by a proxy that takes its share of this machine (${reason}); hosts are plain processes at full speed${anywhere}`;
   }
 
   share(host: string): number {

@@ -24,7 +24,7 @@ const script = (text: string) => ['-e', text];
 const namespaces = () => execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
 const two = (bandwidth: number) =>
   ({
-    hosts: [{ name: 'left' }, { name: 'right', core: 0 }],
+    hosts: [{ name: 'left' }, { name: 'right', cores: [0] }],
     links: [{ between: ['left', 'right'], bandwidth }],
   }) as const;
 
@@ -92,7 +92,7 @@ for (const { kind, inTransport, run } of kinds) {
   });
 
   const ifPinned = canPin() ? run : test.skip;
-  ifPinned(`${kind}: a host keeps to its core`, async () => {
+  ifPinned(`${kind}: a host keeps to its cores`, async () => {
     const testbed = openTestbed(two(MEGABYTE), inTransport);
     try {
       const cores = script(`console.log(require('os').availableParallelism())`);

@@ -7,8 +7,8 @@ export interface HostSpec {
   readonly cpu?: number;
   /** Bytes. Default: no limit. Only namespaces hold it. */
   readonly memory?: number;
-  /** Its processes run on this core of the machine and no other, where there is taskset. */
-  readonly core?: number;
+  /** Its processes run on these cores of the machine and no others, where there is taskset. */
+  readonly cores?: readonly number[];
 }
 
 export interface LinkSpec {

@@ -1,0 +1,69 @@
+/** A process that infers when it is told to, and tells how long that took: a feeder, or onnxruntime alone. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { DeviceTrace } from '../../runtime/index.ts';
+import { type FromFeeder, type ToFeeder, tell } from './feeder.ts';
+import type { Block } from './measure.ts';
+
+/** Seconds for an answer, beyond what was asked for: a big model loads for long. */
+const PATIENCE = 180;
+
+type Answer<T extends FromFeeder['type']> = Extract<FromFeeder, { type: T }>;
+
+export class MeasuredProcess {
+  #said = '';
+
+  private constructor(private readonly child: ChildProcess) {
+    child.stdout?.resume();
+    child.stderr?.on('data', (text) => {
+      this.#said = `${this.#said}${text}`.slice(-2000);
+    });
+  }
+
+  /** Resolves when it is ready. */
+  static async of(child: ChildProcess): Promise<MeasuredProcess> {
+    const made = new MeasuredProcess(child);
+    await made.#next('ready', PATIENCE);
+    return made;
+  }
+
+  readonly block: Block = async (seconds) => {
+    const measured = this.#next('measured', seconds + PATIENCE);
+    tell(this.child, { type: 'measure', plan: null, seconds });
+    return (await measured).ms;
+  };
+
+  async trace(): Promise<DeviceTrace> {
+    const traced = this.#next('trace', PATIENCE);
+    tell(this.child, { type: 'trace' } satisfies ToFeeder);
+    return (await traced).trace;
+  }
+
+  async end(): Promise<void> {
+    const ended = this.child.exitCode === null && this.child.signalCode === null ? once(this.child, 'exit') : null;
+    this.child.kill('SIGKILL');
+    await ended;
+  }
+
+  #next<T extends FromFeeder['type']>(type: T, seconds: number): Promise<Answer<T>> {
+    return new Promise((resolve, reject) => {
+      const hear = (message: FromFeeder) => {
+        if (isOf(type, message)) end(() => resolve(message));
+      };
+      const fail = (why: string) => end(() => reject(new Error(`a measured process ${why}\n${this.#said}`)));
+      const exited = (status: number | null, signal: string | null) => fail(`ended with ${status ?? signal}`);
+      const late = setTimeout(() => fail(`did not answer within ${seconds} s`), 1e3 * seconds);
+      const end = (settle: () => void) => {
+        clearTimeout(late);
+        this.child.off('message', hear);
+        this.child.off('exit', exited);
+        settle();
+      };
+      this.child.on('message', hear);
+      this.child.on('exit', exited);
+    });
+  }
+}
+
+const isOf = <T extends FromFeeder['type']>(type: T, message: FromFeeder): message is Answer<T> =>
+  message.type === type;
