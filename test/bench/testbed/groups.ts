@@ -86,24 +86,14 @@ export class Groups {
     }
   }
 
-  /** Waits until the groups are empty, a second at most, and removes them. */
+  /** Removes the groups; a process that was ended takes a moment to leave its own, a second at most is waited for all. */
   remove(): void {
     const end = Date.now() + 1000;
-    for (const host of this.hosts) {
-      while (this.members(host).length > 0 && Date.now() < end)
+    const folders = [...this.hosts].flatMap((host) => this.folders(host));
+    for (const folder of [...folders, this.free]) {
+      while (existsSync(folder) && !removed(folder) && Date.now() < end) {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-      for (const folder of this.folders(host)) {
-        try {
-          rmdirSync(folder);
-        } catch {
-          // A process that would not end; the group goes with the machine.
-        }
       }
-    }
-    try {
-      rmdirSync(this.free);
-    } catch {
-      // It was never needed.
     }
     this.hosts.clear();
   }
@@ -120,5 +110,15 @@ export class Groups {
 
   private folders(host: string): string[] {
     return controllers().map((folder) => join(folder, `${this.prefix}-${host}`));
+  }
+}
+
+/** False: a process is still in it. */
+function removed(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return false;
   }
 }
