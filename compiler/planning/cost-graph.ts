@@ -42,7 +42,7 @@ export interface CostedTensor {
 
 /** What a message costs. */
 export interface Transfer {
-  /** From handed over to arrived, alone on the link; infinite where no link joins the two devices. */
+  /** From made to there, alone on the link: handed over, sent, taken in; infinite where no link joins the two devices. */
   readonly seconds: number;
   /** Of it, until the next message can be sent. */
   readonly occupied: number;
@@ -72,7 +72,7 @@ export interface CostGraph {
 const extraPower = ({ power }: ClusterDevice, state: 'compute' | 'send' | 'receive'): number =>
   power ? power[state] - power.idle : 0;
 
-function transferOf(cluster: Cluster, from: number, to: number, bytes: number): Transfer {
+function transferOf(cluster: Cluster, costs: Costs, from: number, to: number, bytes: number): Transfer {
   if (from === to) return { seconds: 0, occupied: 0, joules: 0 };
   const [sender, receiver] = [cluster.devices[from]!, cluster.devices[to]!];
   const link = linkBetween(cluster, sender.name, receiver.name);
@@ -80,7 +80,9 @@ function transferOf(cluster: Cluster, from: number, to: number, bytes: number): 
   const occupied = occupiedSeconds(link, bytes);
   const joules =
     transferJoules(link, bytes) + occupied * (extraPower(sender, 'send') + extraPower(receiver, 'receive'));
-  return { seconds: transferSeconds(link, bytes), occupied, joules };
+  const message = (device: ClusterDevice, kind: 'send' | 'receive') => costs.message?.(device.name, kind) ?? 0;
+  const handling = message(sender, 'send') + message(receiver, 'receive');
+  return { seconds: handling + transferSeconds(link, bytes), occupied, joules };
 }
 
 function queueBetween(cluster: Cluster, from: number, to: number): string {
@@ -152,7 +154,7 @@ export function costGraphOf(
     }),
     inputs: index(cluster.inputs),
     outputs: index(cluster.outputs),
-    transfer: (from, to, bytes) => transferOf(cluster, from, to, bytes),
+    transfer: (from, to, bytes) => transferOf(cluster, costs, from, to, bytes),
     queue: (from, to) => queueBetween(cluster, from, to),
     joined: false,
   };

@@ -7,6 +7,7 @@ import { parseRegion } from '../../compiler/ir/region.ts';
 import { costGraphOf } from '../../compiler/planning/cost-graph.ts';
 import { cutsOf } from '../../compiler/planning/cuts.ts';
 import { type BytesPerFloat, crossings } from '../../compiler/planning/encodings.ts';
+import { costOf } from '../../compiler/planning/placement/evaluate.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
 import type { DeviceProfile } from '../../compiler/profile/load.ts';
@@ -107,6 +108,34 @@ test('cut without a node: the layer cut of least latency', async () => {
   const none = { ...fast, devices: fast.devices.map((device) => ({ ...device, memory: 1000 })) };
   const error = await errorOf('policy', () => makePlan(program, none, 'cut'));
   assert.match(error.message, /needs .* for its weights .* no device has more than 1000 B/);
+});
+
+test('cut: messages keep devices busy too, as the simulator has it', async () => {
+  const program = await byRows();
+  const [chain] = chainsOfModel(program);
+  const cluster = (messages: { send: number; receive: number }) => {
+    const measured = (seconds: number): DeviceProfile => ({
+      kind: 'profile',
+      profile: profileOf(
+        { [chain!.key]: { plain: [point(chain!.family.sizes, [seconds])], blocked: [] } },
+        {
+          messages,
+          session: { seconds: 0, alone: 0, outputs: 1e15 },
+          memory: { copy: 1e15, cold: [{ touched: 1, seconds: 0 }] },
+        },
+      ),
+      file: 'made up',
+    });
+    const { devices, ...rest } = clusterOf({ a: 1, b: 1 }, 'a', '1 GB/s');
+    return { ...rest, devices: devices.map((device, i) => ({ ...device, measured: measured(i === 0 ? 5 : 1) })) };
+  };
+  const [light, heavy] = [cluster({ send: 0.25, receive: 0.5 }), cluster({ send: 2, receive: 3 })];
+  assert.equal([...devicesOf(await makePlan(program, light, 'cut'))], ['b']);
+  assert.equal([...devicesOf(await makePlan(program, heavy, 'cut'))], ['a']);
+  const graph = costGraphOf(program, light);
+  const { seconds } = costOf(graph, [1, 1]);
+  const { schedule } = lowered(program, { cluster: light, plan: await makePlan(program, light, 'whole:b') });
+  assert.ok(Math.abs(schedule.makespan - seconds) < 1e-3, `${seconds}, simulated ${schedule.makespan}`);
 });
 
 test('pipeline: stages in the order of the devices, as even as they can be', async () => {
