@@ -25,7 +25,7 @@ const BANDS = [1, 8];
 /** Starting points that are improved in turn. */
 const CLIMBERS = 6;
 /** A change is kept if it is no worse than what was there this many tries ago. */
-const MEMORY = 40;
+const MEMORY = 10;
 const MOST_BANDS = 24;
 
 interface Climber {
@@ -99,7 +99,7 @@ export class Search {
   /** Tries so many changes. */
   improve(tries: number): void {
     for (let i = 0; i < tries && this.climbers.length > 0; i++) {
-      const climber = this.climbers[Math.floor(this.random() * this.climbers.length)]!;
+      const climber = this.promising();
       const sketch = this.changed(climber.sketch);
       const value = this.judge(sketch);
       const slot = this.tries % MEMORY;
@@ -110,6 +110,12 @@ export class Search {
       }
       climber.history[slot] = climber.value;
     }
+  }
+
+  /** Half of the tries go to the climber that is best, half of the rest to the next, and so on. */
+  private promising(): Climber {
+    const ranked = this.climbers.toSorted((a, b) => a.best.value - b.best.value);
+    return ranked.find(() => this.random() < 0.5) ?? ranked[0]!;
   }
 
   private judge(sketch: Sketch): number {
@@ -210,14 +216,14 @@ export class Search {
     // Short ranges as likely as long ones.
     const size = Math.max(1, Math.round(length ** this.random()));
     const first = Math.floor(this.random() * (length - size + 1));
-    const change = this.layerChange(sketch, first);
+    const change = this.layerChange(sketch, first, size);
     return {
       ...sketch,
       layers: sketch.layers.map((layer, i) => (i < first || i >= first + size ? layer : change(layer))),
     };
   }
 
-  private layerChange(sketch: Sketch, first: number): (layer: LayerSketch) => LayerSketch {
+  private layerChange(sketch: Sketch, first: number, size: number): (layer: LayerSketch) => LayerSketch {
     const kind = this.random();
     if (kind < 0.1) {
       const bands = Math.floor((MOST_BANDS + 1) ** this.random());
@@ -233,8 +239,12 @@ export class Search {
       return (layer) => ({ ...layer, borders });
     }
     if (kind < 0.45) {
-      const { borders } = sketch.layers[Math.max(0, first - 1)]!;
-      return (layer) => ({ ...layer, borders });
+      // What the layer before does goes on, or what the layer after does begins earlier.
+      const { length } = sketch.layers;
+      const neighbour =
+        sketch.layers[this.random() < 0.5 ? Math.max(0, first - 1) : Math.min(length - 1, first + size)]!;
+      const { borders } = neighbour;
+      return this.random() < 0.5 ? () => neighbour : (layer) => ({ ...layer, borders });
     }
     const border = Math.floor(this.random() * (this.devices - 1));
     const by = (this.random() - 0.5) * this.pick([0.02, 0.1, 0.5]);

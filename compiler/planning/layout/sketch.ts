@@ -42,6 +42,8 @@ const hull = (a: Span, b: Span): Span => {
 };
 const intersect = (a: Span, b: Span): Span => ({ begin: Math.max(a.begin, b.begin), end: Math.min(a.end, b.end) });
 
+const clamp = (at: number, { begin, end }: Span): number => Math.max(begin, Math.min(end, at));
+
 /** What of `span` lies before and after `other`. */
 const outside = (span: Span, other: Span): Span[] =>
   length(other) === 0
@@ -52,12 +54,10 @@ const outside = (span: Span, other: Span): Span[] =>
       ].filter((rest) => length(rest) > 0);
 
 export class Sketcher {
-  private readonly devices: number;
   /** Layers that read a tensor. */
   private readonly readers: readonly { layer: number; read: LayerRead }[][];
 
   constructor(private readonly graph: LayerGraph) {
-    this.devices = graph.cluster.devices.length;
     const readers = graph.tensors.map((): { layer: number; read: LayerRead }[] => []);
     for (const { index, reads } of graph.layers) {
       for (const read of reads) readers[read.tensor]!.push({ layer: index, read });
@@ -94,11 +94,8 @@ export class Sketcher {
 
   private shares(index: number, borders: readonly number[]): Span[] {
     const { length: size, step } = this.graph.layers[index]!;
-    const at = (fraction: number) => Math.min(size, Math.round((fraction * size) / step) * step);
-    return Array.from({ length: this.devices }, (_, device) => ({
-      begin: device === 0 ? 0 : at(borders[device - 1]!),
-      end: device === this.devices - 1 ? size : at(borders[device]!),
-    }));
+    const ends = [...borders.map((at) => Math.min(size, Math.round((at * size) / step) * step)), size];
+    return ends.map((end, device) => ({ begin: device === 0 ? 0 : ends[device - 1]!, end }));
   }
 
   /** Hull of what a device's readers read of a layer. */
@@ -142,15 +139,15 @@ export class Sketcher {
     const frontiers: number[][][] = [];
     return this.graph.layers.map(({ index, reads }) => {
       const { bands } = layers[index]!;
-      const isSame = (maker: number | null, device: number): maker is number =>
-        maker !== null && layers[maker]!.bands === bands && length(spans[maker]![device]!) > 0;
       frontiers.push([]);
       return spans[index]!.flatMap((span, device): Piece[] => {
         if (length(span) === 0) return [];
         if (bands === 1) return [{ device, ...span }];
         const own = reads.flatMap((read) => {
           const { maker } = tensors[read.tensor]!;
-          return isSame(maker, device) ? [{ read, frontier: frontiers[maker]![device]! }] : [];
+          if (maker === null || layers[maker]!.bands !== bands) return [];
+          const frontier = frontiers[maker]![device];
+          return frontier ? [{ read, frontier }] : [];
         });
         const frontier = Array.from({ length: bands }, (_, band) => {
           if (band === bands - 1) return downwards ? span.begin : span.end;
@@ -172,15 +169,14 @@ export class Sketcher {
     downwards: boolean,
   ): number {
     const { step, length: size } = this.graph.layers[index]!;
-    const clamp = (at: number) => Math.max(span.begin, Math.min(span.end, at));
     if (own.length === 0) {
       const even = downwards ? span.end - done * length(span) : span.begin + done * length(span);
-      return clamp(Math.min(size, Math.round(even / step) * step));
+      return clamp(Math.min(size, Math.round(even / step) * step), span);
     }
     const reached = own.map(({ read, limit }) =>
       downwards ? firstFrom(read.begin, limit) * step : Math.min(size, lastUpTo(read.end, limit) * step),
     );
-    return clamp(downwards ? Math.max(...reached) : Math.min(...reached));
+    return clamp(downwards ? Math.max(...reached) : Math.min(...reached), span);
   }
 }
 
