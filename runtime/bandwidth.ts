@@ -9,55 +9,118 @@ export interface Sample {
 
 /** Bytes; smaller frames tell the latency, not the bandwidth. */
 const LARGE = 8 * 1024;
-/** What is left of earlier frames' weight at each further one. */
-const DECAY = 0.6;
 /** ms for which the least delay counts: clocks of two devices drift apart by less than a ms. */
 const WINDOW = 20_000;
 /** Seconds; event loops are late by so much, and shorter transfers are taken for as long. */
 const SHORTEST = 2e-4;
+/** Frames behind which one whose arrival is seen may have waited. */
+const MOST_UNSEEN = 63;
+/** Samples of one inference that are kept. */
+const MOST_SAMPLES = 64;
+/** ms by which one direction's frames may be older than the other's: a link that has changed has done so in both. */
+const OUTDATED = 1000;
+
+/** A frame on its way. */
+interface Frame {
+  readonly bytes: number;
+  /** ms by the sender's clock. */
+  readonly sent: number;
+}
 
 /**
  * Of one direction of a link, kept where frames arrive. The least difference of arrival and sending, by two clocks, is the
  * offset of the clocks and the latency; what a frame takes beyond, since it was sent or since the one before it had come, it takes
  * for its bytes.
  */
-export class Estimate {
-  #bytes = 0;
-  #seconds = 0;
+export class Arrivals {
   /** Of the window before, and of this one. */
   #least: readonly [number, number] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   #window = 0;
-  #before = Number.NEGATIVE_INFINITY;
+  /** ms at which the last frame came whose arrival was seen. */
+  #seen = Number.NEGATIVE_INFINITY;
+  /** Those that came since. */
+  #unseen: Frame[] = [];
 
   /**
    * @param sent ms by the sender's clock
-   * @param arrived ms by this device's clock
-   * @param awaited whether this device was idle for it: otherwise it may have come long before it was seen
+   * @param now ms by this device's clock
+   * @param awaited whether this device was idle: otherwise the frame may have come long before it was seen
+   * @returns null where nothing can be told
    */
-  took(bytes: number, sent: number, arrived: number, awaited: boolean): void {
-    if (arrived - this.#window > WINDOW) {
-      this.#window = arrived;
-      this.#least = [this.#least[1], Number.POSITIVE_INFINITY];
-    }
-    const [earlier, now] = this.#least;
-    this.#least = [earlier, Math.min(now, arrived - sent)];
-    const begin = Math.max(sent + Math.min(...this.#least), this.#before);
-    this.#before = arrived;
-    const seconds = Math.max(SHORTEST, (arrived - begin) / 1000);
-    if (bytes < LARGE || !awaited) return;
-    this.#bytes = DECAY * this.#bytes + bytes;
-    this.#seconds = DECAY * this.#seconds + seconds;
+  took(bytes: number, sent: number, now: number, awaited: boolean): Sample | null {
+    this.#meet(sent, now);
+    this.#unseen = [...this.#unseen.slice(-MOST_UNSEEN), { bytes, sent }];
+    if (!awaited) return null;
+    const sample = this.#rate(now);
+    this.#unseen = [];
+    this.#seen = now;
+    return bytes >= LARGE ? sample : null;
   }
 
-  /** null before the first large frame. */
-  get sample(): Sample | null {
-    return this.#seconds > 0 ? { bytes: this.#bytes, seconds: this.#seconds } : null;
+  #meet(sent: number, now: number): void {
+    if (now - this.#window > WINDOW) {
+      this.#window = now;
+      this.#least = [this.#least[1], Number.POSITIVE_INFINITY];
+    }
+    const [before, least] = this.#least;
+    this.#least = [before, Math.min(least, now - sent)];
+  }
+
+  /**
+   * The last frame came now, behind those that were sent before it. From each on, they took no less than since it was sent; the
+   * one that found the link free took just that.
+   */
+  #rate(now: number): Sample {
+    const offset = Math.min(...this.#least);
+    let bytes = 0;
+    const behind = this.#unseen.toReversed().map((frame): Sample => {
+      bytes += frame.bytes;
+      return { bytes, seconds: Math.max(SHORTEST, (now - Math.max(frame.sent + offset, this.#seen)) / 1000) };
+    });
+    return behind.reduce((a, b) => (b.bytes / b.seconds > a.bytes / a.seconds ? b : a));
   }
 }
 
-/** Bytes per second over several directions; null where none is known. */
-export function bandwidthOf(samples: readonly (Sample | null)[]): number | null {
-  const known = samples.filter((sample) => sample !== null);
-  const seconds = known.reduce((sum, sample) => sum + sample.seconds, 0);
-  return seconds > 0 ? known.reduce((sum, sample) => sum + sample.bytes, 0) / seconds : null;
+/** What one direction of a link carried lately: in the latest inference that told anything of it. */
+export class Recent {
+  #samples: readonly Sample[] = [];
+  #at = Number.NEGATIVE_INFINITY;
+  #ended = false;
+
+  /** From the next sample on, nothing earlier counts: links change from one inference to the next. */
+  begins(): void {
+    this.#ended = true;
+  }
+
+  /** @param at ms */
+  add(sample: Sample, at: number): void {
+    this.#samples = [...(this.#ended ? [] : this.#samples.slice(1 - MOST_SAMPLES)), sample];
+    this.#ended = false;
+    this.#at = at;
+  }
+
+  /** ms, of the last sample. */
+  get at(): number {
+    return this.#at;
+  }
+
+  get samples(): readonly Sample[] {
+    return this.#samples;
+  }
+}
+
+/**
+ * Bytes per second over a link's directions, without those of which only earlier frames are known; null: none is known. Half of
+ * the bytes went faster: a frame that was held up by something else tells nothing.
+ */
+export function bandwidthOf(directions: readonly Recent[]): number | null {
+  const newest = Math.max(...directions.map(({ at }) => at));
+  const samples = directions.filter(({ at }) => at >= newest - OUTDATED).flatMap((one) => one.samples);
+  const rates = samples.map(({ bytes, seconds }) => ({ bytes, rate: bytes / seconds })).sort((a, b) => a.rate - b.rate);
+  let half = rates.reduce((sum, { bytes }) => sum + bytes, 0) / 2;
+  for (const { bytes, rate } of rates) {
+    half -= bytes;
+    if (half <= 0) return rate;
+  }
+  return null;
 }

@@ -96,7 +96,8 @@ export class Calls {
   }
 
   async #awaitPeers(): Promise<void> {
-    const { choice, readiness, peers, checkAble } = this.caller;
+    const { choice, readiness, peers, links, checkAble } = this.caller;
+    await links.news();
     checkAble();
     if (choice.fallback !== null) return;
     const missing = peers.missing();
@@ -131,10 +132,11 @@ export class Calls {
   }
 
   #start(plan: number): Call {
-    const { choice, peers } = this.caller;
+    const { choice, peers, links } = this.caller;
     const id = this.parts.mailbox.begin();
     const call = { id, plan, devices: choice.plans[plan]?.devices ?? [] };
     this.#open.set(id, call);
+    links.begins(call.devices);
     const sent = this.parts.transport.inProcess ? {} : { sent: now() };
     for (const device of call.devices) peers.tell(device, { kind: 'start', inference: id, plan, ...sent });
     return call;

@@ -23,6 +23,9 @@ import type { DeviceStats } from './stats.ts';
 import type { DeviceTrace } from './trace.ts';
 import type { PeerFrame, TransportListener } from './transport.ts';
 
+/** ms. */
+const IDLE = 1;
+
 export class RunningDevice implements OpenDevice, TransportListener {
   readonly manifest: DeviceManifest;
   readonly #peers: Peers;
@@ -59,7 +62,8 @@ export class RunningDevice implements OpenDevice, TransportListener {
       (devices) => !this.#peers.missing(devices) && this.#readiness.has(devices),
     );
     this.#choice.use(plan);
-    this.#links = new Links(this.#peers);
+    const hasChoice = this.#choice.plans.length > 1 && !parts.transport.inProcess;
+    this.#links = new Links(this.#peers, hasChoice && !this.#holdsInputs ? parts.manifest.inputDevice : null);
     this.#calls = new Calls(behaviour.inFlight ?? 2 * parts.manifest.devices.length, deadlines, parts, {
       peers: this.#peers,
       readiness: this.#readiness,
@@ -178,10 +182,10 @@ export class RunningDevice implements OpenDevice, TransportListener {
         this.#readiness.answered(from, frame.token);
         break;
       case 'probe':
-        this.#links.probed(from, frame, this.parts.mailbox.running.length === 0);
+        this.#links.probed(from, frame, this.#seesAtOnce);
         break;
       case 'rate':
-        this.#links.told(from, frame);
+        this.#links.told(from, frame, this.#seesAtOnce);
         break;
       default:
         frame satisfies never;
@@ -190,9 +194,9 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   #onTensor(from: string, frame: TensorFrame): void {
     const begin = performance.now();
-    const awaited = this.parts.mailbox.deliver(from, frame);
+    this.parts.mailbox.deliver(from, frame);
     this.parts.trace?.add('arrival', frame.inference, frame.channel, begin);
-    if (frame.sent !== undefined) this.#links.took(from, byteLength(frame.tensor), frame.sent, awaited);
+    this.#links.took(from, byteLength(frame.tensor), frame.sent, this.#seesAtOnce);
   }
 
   bye(peer: string): void {
@@ -233,6 +237,11 @@ export class RunningDevice implements OpenDevice, TransportListener {
 
   get #holdsInputs(): boolean {
     return this.manifest.device === this.manifest.inputDevice;
+  }
+
+  /** Whether what comes now is seen when it comes: what is seen right after a segment may have come long before. */
+  get #seesAtOnce(): boolean {
+    return this.parts.recorder.idleMs >= IDLE;
   }
 
   #checkAble(): void {
@@ -286,7 +295,8 @@ export class RunningDevice implements OpenDevice, TransportListener {
       this.malformed(from, `start of inference ${inference}`, null);
       return;
     }
-    this.#links.took(from, 0, sent, false);
+    this.#links.begins(this.#choice.plans[plan]?.devices ?? []);
+    this.#links.took(from, 0, sent, this.#seesAtOnce);
     this.#activity.add(this.#serve(mailbox.begin(inference), plan)).catch((error) => this.#fail(error));
   }
 
@@ -298,7 +308,6 @@ export class RunningDevice implements OpenDevice, TransportListener {
       const outputs = await this.#inOrder(this.#execute(id, plan, {}));
       if (device === outputDevice) await this.#results.push({ inference: id, outputs });
       this.#peers.tell(inputDevice, { kind: 'done', inference: id });
-      if (this.#choice.plans.length > 1) this.#links.report(inputDevice);
     } catch (error) {
       if (!(error instanceof ShardonnxError)) this.#fail(error);
       this.behaviour.onFailure?.(id, error);

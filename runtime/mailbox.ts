@@ -101,21 +101,20 @@ export class Mailbox {
     this.#grantTime(inference, () => true);
   }
 
-  /** Whether somebody waited for it. */
-  deliver(from: string, { inference, channel: id, tensor }: TensorFrame): boolean {
+  deliver(from: string, { inference, channel: id, tensor }: TensorFrame): void {
     if (inference < this.#next && !this.#boxes.has(inference)) {
       this.recorder.dropped.add(`${from} sent a tensor of inference ${inference}, which has ended`);
-      return false;
+      return;
     }
     if (inference >= this.#next + MAX_AHEAD) {
       this.spoil(from, `inference ${inference} while ${this.#next} is next`, null);
-      return false;
+      return;
     }
     const box = this.#box(inference);
     const reason = this.#refusal(from, id, tensor, box);
     if (reason) {
       this.spoil(from, reason, inference);
-      return false;
+      return;
     }
     this.recorder.counters.bytesReceived += byteLength(tensor);
     box.seen.add(id);
@@ -123,13 +122,12 @@ export class Mailbox {
     const waiter = box.waiting.get(id);
     if (!waiter) {
       box.arrived.set(id, tensor);
-      return false;
+      return;
     }
     box.waiting.delete(id);
     this.deadlines.delete(waiter.wait);
     this.recorder.waited(performance.now() - waiter.begin);
     waiter.resolve(tensor);
-    return true;
   }
 
   /** @throws receive-timeout, peer-lost, peer-failed, bad-frame */

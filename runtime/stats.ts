@@ -43,6 +43,7 @@ export class Recorder {
   readonly #plans = new Map<string, number>();
   #waitedMs = 0;
   #plan = '';
+  #computed = Number.NEGATIVE_INFINITY;
 
   constructor(
     files: readonly string[],
@@ -54,10 +55,16 @@ export class Recorder {
   }
 
   segment(index: number, ms: number): void {
+    this.#computed = performance.now();
     const segment = this.#segments[index];
     if (!segment) return;
     segment.runs++;
     segment.ms += ms;
+  }
+
+  /** ms since the device last computed, for which nothing that came had to wait until it was seen. */
+  get idleMs(): number {
+    return performance.now() - this.#computed;
   }
 
   waited(ms: number): void {

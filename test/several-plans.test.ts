@@ -7,7 +7,6 @@ import * as ort from 'onnxruntime-node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compile } from '../compiler/compile.ts';
-import { Estimate } from '../runtime/bandwidth.ts';
 import type { OpenDevice } from '../runtime/behaviour.ts';
 import { Choice } from '../runtime/choice.ts';
 import { type DeviceManifest, memoryTransport, openBundle, openDevice, randomTensor } from '../runtime/index.ts';
@@ -221,24 +220,6 @@ test('a link that becomes slow and fast again is noticed, also while nothing cro
     assert.ok(fits(), `${rate} bytes/s taken for ${bandwidth}`);
   }
   link.close();
-});
-
-test('bandwidth is estimated from what frames take beyond the least delay, whatever the clocks say', () => {
-  const estimate = new Estimate();
-  const offset = -123_456;
-  const latency = 3;
-  estimate.took(0, 1000, 1000 + offset + latency, true);
-  assert.is(estimate.sample, null);
-  for (let i = 0; i < 20; i++) {
-    const sent = 2000 + 100 * i;
-    // Two frames at once: the second waits for the first. 1 MB/s.
-    estimate.took(20_000, sent, sent + offset + latency + 20, true);
-    estimate.took(10_000, sent, sent + offset + latency + 30, true);
-    // Came while the device was busy: says nothing.
-    estimate.took(50_000, sent + 40, sent + offset + 99, false);
-  }
-  const { bytes, seconds } = estimate.sample ?? { bytes: 0, seconds: 1 };
-  assert.ok(Math.abs(bytes / seconds - 1e6) < 1e4, `${bytes / seconds}`);
 });
 
 test('a plan is kept near its border, left at once far from it, and after some inferences in between', () => {
