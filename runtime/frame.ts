@@ -1,5 +1,6 @@
 /**
- * What travels between two devices. A frame is two message parts: a header of fixed layout (little-endian) and a payload.
+ * What travels between two devices. A frame is two message parts: a header of fixed layout (little-endian) and a payload. A message
+ * is one frame or several.
  *
  *     0  'S' 'X'      4  inference, 48 bit     10 dtype (ONNX number)   12 channel, 32 bit
  *     2  protocol     16 dims, 32 bit each     11 rank
@@ -12,7 +13,7 @@ import { bytesPerElement, dtypeOfOnnxNumber, onnxNumber } from './dtype.ts';
 import type { Tensor } from './program.ts';
 import { bytesOf, elements, tensorOver } from './tensor.ts';
 
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 export interface TensorFrame {
   readonly kind: 'tensor';
@@ -193,6 +194,12 @@ export function encodeFrame(frame: Frame): [header: Buffer, payload: Buffer] {
     default:
       return frame satisfies never;
   }
+}
+
+/** All frames of a message. */
+export function decodeMessage(parts: readonly Uint8Array[]): (Frame | Malformed)[] {
+  if (parts.length <= 2 || parts.length % 2 > 0) return [decodeFrame(parts)];
+  return Array.from({ length: parts.length / 2 }, (_, i) => decodeFrame(parts.slice(2 * i, 2 * i + 2)));
 }
 
 /** Never throws: bytes come from the network. */

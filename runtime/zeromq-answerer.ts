@@ -1,9 +1,10 @@
 /** The listening end: one ROUTER socket for all devices that call this one. */
 import type { Router } from 'zeromq';
 import { ShardonnxError } from './error.ts';
-import { decodeFrame, encodeFrame, type HelloFrame } from './frame.ts';
+import { decodeMessage, encodeFrame, type Frame, type HelloFrame, type Malformed } from './frame.ts';
 import { duplicatePeer, notItsKey, refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
+import { Outbox } from './outbox.ts';
 import { callersOf } from './transport.ts';
 import { Gate } from './zeromq-gate.ts';
 import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
@@ -11,6 +12,7 @@ import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zero
 interface Peer {
   readonly name: string;
   readonly routingId: Buffer;
+  readonly outbox: Outbox;
   readonly instance: string;
   broken: boolean;
   /** One that says to be the same device, and waits until it is clear that this one is gone. */
@@ -68,13 +70,13 @@ export class Answerer {
     return this.socket.lastEndpoint ?? '';
   }
 
-  send(to: string, parts: Parts): void {
-    const peer = this.#peers.get(to);
-    if (peer) this.#send(peer.routingId, parts, () => this.#broke(peer));
+  send(to: string, [header, payload]: Parts): void {
+    this.#peers.get(to)?.outbox.add(header, payload);
   }
 
   close(): void {
     if (this.#closed) return;
+    for (const { outbox } of this.#peers.values()) outbox.flush();
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.socket.linger = LINGER;
@@ -85,13 +87,16 @@ export class Answerer {
   async #read(): Promise<void> {
     for await (const [routingId, ...parts] of this.socket) {
       if (!routingId) continue;
-      const peer = this.#byRoutingId.get(routingId.toString('latin1'));
-      const frame = decodeFrame(parts);
-      if (peer?.rival && frame.kind === 'pong') this.#keep(peer);
-      if (frame.kind === 'hello') this.#greet(routingId, frame);
-      else if (peer) this.wire.dispatch(peer.name, frame, (reply) => this.send(peer.name, reply));
-      else this.wire.dropped.add('a stranger sent something');
+      for (const frame of decodeMessage(parts)) this.#take(routingId, frame);
     }
+  }
+
+  #take(routingId: Buffer, frame: Frame | Malformed): void {
+    const peer = this.#byRoutingId.get(routingId.toString('latin1'));
+    if (peer?.rival && frame.kind === 'pong') this.#keep(peer);
+    if (frame.kind === 'hello') this.#greet(routingId, frame);
+    else if (peer) this.wire.dispatch(peer.name, frame, (reply) => this.send(peer.name, reply));
+    else this.wire.dropped.add('a stranger sent something');
   }
 
   #greet(routingId: Buffer, said: HelloFrame): void {
@@ -120,7 +125,9 @@ export class Answerer {
     const known = this.#peers.get(said.device);
     this.#send(routingId, this.wire.hello());
     if (known) return;
-    const peer = { name: said.device, routingId, instance: said.instance, broken: false, rival: null };
+    const { device: name, instance } = said;
+    const outbox = new Outbox((parts) => this.#send(routingId, parts, () => this.#broke(peer)));
+    const peer: Peer = { name, routingId, outbox, instance, broken: false, rival: null };
     this.#peers.set(peer.name, peer);
     this.#byRoutingId.set(routingId.toString('latin1'), peer);
     this.wire.joined(peer.name, said);
@@ -180,7 +187,7 @@ export class Answerer {
     this.#after(GRACE, () => this.#remove(peer));
   }
 
-  #send(routingId: Buffer, parts: Parts, unreachable: () => void = () => {}): void {
+  #send(routingId: Buffer, parts: readonly Buffer[], unreachable: () => void = () => {}): void {
     if (!this.#closed) this.socket.send([routingId, ...parts]).catch(unreachable);
   }
 

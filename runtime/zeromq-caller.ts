@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Dealer } from 'zeromq';
 import { ShardonnxError } from './error.ts';
-import { decodeFrame, type Frame, type Malformed } from './frame.ts';
+import { decodeMessage, type Frame, type Malformed } from './frame.ts';
 import { keyRefused, refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
+import { Outbox } from './outbox.ts';
 import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
 
 /** ms after which a peer that refused this device is asked again. */
@@ -13,6 +14,7 @@ const REFUSED = 1000;
 /** One connection of several that follow each other. */
 interface Connection {
   readonly socket: Dealer;
+  readonly outbox: Outbox;
   readonly routingId: string;
   /** This device has said what it is. */
   greeted: boolean;
@@ -47,7 +49,8 @@ export class Caller {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#renewal);
-    const { socket } = this.#connection;
+    const { socket, outbox } = this.#connection;
+    outbox.flush();
     // There is no use in waiting for a peer that is gone.
     socket.linger = this.#renewal ? 0 : LINGER;
     socket.close();
@@ -64,7 +67,11 @@ export class Caller {
       routingId,
       reconnectInterval: 100,
     });
-    const connection = { socket, routingId, greeted: false, joined: false };
+    // With sendTimeout 0 and no high-water mark a DEALER that was connected once takes everything.
+    const outbox = new Outbox((parts) => {
+      if (!socket.closed) socket.send(parts).catch(() => {});
+    });
+    const connection = { socket, outbox, routingId, greeted: false, joined: false };
     void this.#watch(connection);
     void this.#read(connection);
     try {
@@ -76,13 +83,14 @@ export class Caller {
     return connection;
   }
 
-  #send({ socket }: Connection, parts: Parts): void {
-    // With sendTimeout 0 and no high-water mark a DEALER that was connected once takes everything.
-    if (!socket.closed) socket.send([...parts]).catch(() => {});
+  #send({ outbox }: Connection, [header, payload]: Parts): void {
+    outbox.add(header, payload);
   }
 
   async #read(connection: Connection): Promise<void> {
-    for await (const parts of connection.socket) this.#take(connection, decodeFrame(parts));
+    for await (const parts of connection.socket) {
+      for (const frame of decodeMessage(parts)) this.#take(connection, frame);
+    }
   }
 
   #take(connection: Connection, frame: Frame | Malformed): void {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bytesPerElement, dtypes } from '../../runtime/dtype.ts';
-import { decodeFrame, encodeFrame, type Frame, PROTOCOL } from '../../runtime/frame.ts';
+import { decodeFrame, decodeMessage, encodeFrame, type Frame, PROTOCOL } from '../../runtime/frame.ts';
 import { elements, tensorOver } from '../../runtime/tensor.ts';
 
 const test = suite('frame');
@@ -49,6 +49,18 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
 
 test('a frame survives the journey', () => {
   fc.assert(fc.property(frame, (given) => isDeepStrictEqual(decodeFrame(encodeFrame(given)), given)));
+});
+
+test('a message is the frames that were put into it', () => {
+  const some = fc.array(frame, { minLength: 1, maxLength: 5 });
+  fc.assert(fc.property(some, (given) => isDeepStrictEqual(decodeMessage(given.flatMap(encodeFrame)), given)));
+  const [header, payload] = encodeFrame({ kind: 'ping' });
+  for (const parts of [[], [header], [header, payload, header]]) {
+    assert.equal(
+      decodeMessage(parts).map(({ kind }) => kind),
+      ['malformed'],
+    );
+  }
 });
 
 test('a large payload is not copied', () => {

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import type { Dealer } from 'zeromq';
 import type { OpenDevice } from '../../runtime/behaviour.ts';
 import {
-  decodeFrame,
+  decodeMessage,
   encodeFrame,
   type Frame,
   type HelloFrame,
@@ -99,6 +99,7 @@ export class Ports {
 /** A bare socket that can say anything to a device. */
 export class Stranger {
   readonly #socket: Dealer;
+  readonly #heard: (Frame | Malformed)[] = [];
 
   constructor(endpoint: string) {
     const { Dealer } = zeromq();
@@ -116,7 +117,8 @@ export class Stranger {
   }
 
   async hears(): Promise<Frame | Malformed> {
-    return decodeFrame(await this.#socket.receive());
+    if (this.#heard.length === 0) this.#heard.push(...decodeMessage(await this.#socket.receive()));
+    return this.#heard.shift()!;
   }
 
   close(): void {
