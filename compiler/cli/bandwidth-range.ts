@@ -12,6 +12,8 @@ import { table } from './table.ts';
 
 const STEPS = 12;
 const MOST_STEPS = 200;
+/** Bytes per second; what is outside is a typing error. */
+const [LEAST, MOST] = [1 / 8, 1e13];
 
 /** `1..240Mbit/s`, `1..240Mbit/s/24` or `500kbit/s..1Gbit/s`: bytes per second, equally spaced by their logarithm. @throws flag */
 export function bandwidthRange(text: string): number[] {
@@ -22,14 +24,15 @@ export function bandwidthRange(text: string): number[] {
   const match = /^\s*(.+?)\s*\.\.\s*(.+?)(?:\/(\d+))?\s*$/.exec(text);
   if (!match) throw wrong('no range');
   const [, low, high, steps] = match;
-  const unit = /[a-z].*$/i.exec(high!)?.[0] ?? '';
-  const [from, to] = [/[a-z]/i.test(low!) ? low! : `${low} ${unit}`, high!].map((one) => {
+  const unit = /[a-z]+\/s.*$/i.exec(high!)?.[0] ?? '';
+  const [from, to] = [/[a-z]\/s/i.test(low!) ? low! : `${low} ${unit}`, high!].map((one) => {
     const value = parseBandwidth(one);
     if (typeof value === 'string') throw wrong(value);
     return value;
   });
   const count = Number(steps ?? STEPS);
-  if (!(from! > 0 && to! > from! && to! < Number.POSITIVE_INFINITY)) throw wrong('it must ascend from above zero');
+  if (!(from! > 0 && to! > from!)) throw wrong('it must ascend from above zero');
+  if (from! < LEAST || to! > MOST) throw wrong(`the least is 1 bit/s, the most 10 TB/s`);
   if (count < 2 || count > MOST_STEPS) throw wrong(`2 to ${MOST_STEPS} bandwidths can be looked at`);
   return Array.from({ length: count }, (_, i) => from! * (to! / from!) ** (i / (count - 1)));
 }

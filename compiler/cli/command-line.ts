@@ -12,11 +12,14 @@ import { addRun } from './run-command.ts';
 import { addSimulate } from './simulate-command.ts';
 import { addVerify } from './verify-command.ts';
 
+const hintFor = (command: Command): string =>
+  `  shardonnx ${command.parent ? command.name() : '<command>'} --help shows what it takes`;
+
 function commandLine(): Command {
   const program = new Command('shardonnx')
     .description('compiles one ONNX model into a program per device')
     .version(version)
-    .showHelpAfterError('(shardonnx <command> --help shows what it takes)')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'usage: ')) })
     .exitOverride();
   for (const add of [
     addInspect,
@@ -30,7 +33,7 @@ function commandLine(): Command {
     addKeys,
   ])
     add(program);
-  for (const command of program.commands) command.exitOverride().showHelpAfterError(true);
+  for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError(hintFor(command));
   return program;
 }
 
@@ -45,7 +48,8 @@ export async function run(args: readonly string[]): Promise<void> {
     process.exitCode = error.exitCode;
     if (json && error.exitCode !== 0) {
       const message = error.message.replace(/^error: /, '');
-      process.stdout.write(`${JSON.stringify({ ok: false, error: { code: 'usage', message, at: [] } })}\n`);
+      const hint = 'shardonnx <command> --help shows what it takes';
+      process.stdout.write(`${JSON.stringify({ ok: false, error: { code: 'usage', message, at: [], hint } })}\n`);
     }
   }
 }

@@ -6,6 +6,7 @@ import type { Program } from '../ir/program.ts';
 import { type CostGraph, costGraphOf } from '../planning/cost-graph.ts';
 import type { Platforms } from '../planning/pareto/cut-space.ts';
 import { type Objective, objectiveNames, type ParetoPoint, paretoFront } from '../planning/pareto/pareto.ts';
+import { whyInfeasible } from '../planning/placement/infeasible.ts';
 import { unknownPower } from '../policies.ts';
 import { table } from './table.ts';
 
@@ -98,6 +99,7 @@ export function paretoOf(program: Program<'imported'>, cluster: Cluster, { paret
   const front = paretoFront(graph, { objectives, platforms, ...(stages === undefined ? {} : { stages }) });
   if (front.points.length === 0) {
     throw new CompileError('infeasible', 'no stages of whole operators fit in the memory and links of the devices', {
+      at: [whyInfeasible(graph)],
       hint: 'give devices more memory or links; `shardonnx plan` says what each policy lacks',
     });
   }

@@ -22,7 +22,7 @@ import { AUTO, best, comparable, isPlanned, type Judged, judge, type Planned } f
 import type { Subject } from '../rehearsal.ts';
 import { type AccuracyFlags, accuracyOf, encodedData, formatEncoded, withAccuracy } from './accuracy.ts';
 import { bandwidthRange, planRange } from './bandwidth-range.ts';
-import { dimensions, dimOption, positiveInteger } from './flags.ts';
+import { dimensions, dimOption, flagError, positiveInteger } from './flags.ts';
 import { notice, type OutputOptions, type Progress, printResult, progress } from './output.ts';
 import { type ParetoFlags, paretoOf } from './pareto.ts';
 import { interruptible, type RequestFlags, withRequest } from './request.ts';
@@ -175,10 +175,19 @@ async function compareAll({ model, program, cluster, names, options, bar }: Ques
   printResult(options, { ok: true, policies, chosen: chosen.policy, flips, ...measured }, text);
 }
 
-async function run(model: string, options: Options): Promise<void> {
-  if (options.pareto !== undefined && options.bandwidth) {
-    throw new CompileError('flag', '--pareto and --bandwidth are two questions', { hint: 'ask one at a time' });
-  }
+/** Flags that would change nothing. @throws flag */
+function checkFlags(options: Options, command: Command): void {
+  const isPareto = options.pareto !== undefined;
+  if (isPareto && options.bandwidth) throw flagError('--pareto and --bandwidth are two questions', 'ask one at a time');
+  const vain = isPareto ? ['policy', 'objective', 'deadline', 'budget'] : ['platforms', 'stages'];
+  const given = vain.find((name) => command.getOptionValueSource(name) === 'cli');
+  if (given === undefined) return;
+  const hint = `leave one out: ${isPareto ? 'a front is of all layer cuts' : `--${given} says which cuts a front is of`}`;
+  throw flagError(`--${given} ${isPareto ? 'with' : 'without'} --pareto`, hint);
+}
+
+async function run(model: string, options: Options, command: Command): Promise<void> {
+  checkFlags(options, command);
   if (options.maxRelativeError !== undefined && (options.pareto !== undefined || options.bandwidth)) {
     const hint = 'leave one out: errors are measured for one plan';
     throw new CompileError('flag', '--max-relative-error with --pareto or --bandwidth', { hint });

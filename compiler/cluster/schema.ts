@@ -56,6 +56,7 @@ const device = z
     endpoint: z
       .string()
       .regex(/^tcp:\/\/[^\s:]+:\d+$/, 'an endpoint is tcp://host:port')
+      .refine((text) => Number(text.split(':').at(-1)) <= 65_535, 'the last port is 65535')
       .optional()
       .describe('Where the device listens: tcp://host:port. Default: told when it is started.'),
   })

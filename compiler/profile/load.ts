@@ -12,6 +12,7 @@ export type DeviceProfile =
 export async function loadProfile(file: string): Promise<DeviceProfile> {
   const text = await readFile(file, 'utf8').catch((cause: Error) => {
     throw new CompileError('profile', `cannot read ${file}: ${cause.message}`, {
+      at: [file],
       cause,
       hint: `measure the device, on the device: shardonnx profile MODEL -o ${file}`,
     });

@@ -126,9 +126,9 @@ test('a free batch is 1 and said to be; --dim sets it', async () => {
 
 test('--plan and --policy exclude each other; flags that are missing or unknown are named', async () => {
   const usage = async (...args: string[]) => {
-    const { status, stdout, stderr } = await shardonnx(...args);
-    assert.equal([status, stdout], [1, '']);
-    return stderr;
+    const spoken = await shardonnx(...args);
+    assertRefused(spoken, 'usage', /\n {2}shardonnx (compile|<command>) --help shows what it takes\n$/);
+    return spoken.stderr;
   };
   assert.match(await usage('compile', model), /required option '-c, --cluster <file>' not specified/);
   assert.match(
@@ -138,7 +138,9 @@ test('--plan and --policy exclude each other; flags that are missing or unknown 
   assert.match(await usage('compile', model, '-c', 'c', '-o', 'o', '--polcy', 'spatial'), /unknown option '--polcy'/);
   assert.match(await usage('comple'), /unknown command 'comple'/);
   const spoken = await shardonnx('compile', model, '--json');
-  assert.equal([spoken.status, json(spoken).error.code], [1, 'usage']);
+  const { code, hint } = json(spoken).error;
+  assert.equal([spoken.status, code], [1, 'usage']);
+  assert.match(hint, /--help/);
 });
 
 test('inspect: operators, shapes, how each may be cut, what a cut before it moves', async () => {

@@ -111,10 +111,63 @@ const refused: Record<string, [args: readonly string[], code: string, message: R
   'a deadline below zero': [['--deadline=-5ms'], 'flag', /more than zero/],
   'a budget of nothing': [['--budget', '0s'], 'flag', /more than zero/],
   'a budget that is no time': [['--budget', '5 MB'], 'flag', /no known unit/],
+  'a deadline without end': [['--deadline', '1e999s'], 'flag', /1e999s: the most is 86400 s/],
+  'a budget of years': [['--budget', '1e9s'], 'flag', /1e9s: the most is 86400 s/],
+  'a budget in words': [['--budget', 'abc'], 'flag', /"abc" is no quantity/],
   'a range that is none': [['--bandwidth', '7'], 'flag', /no range/],
+  'a range downwards': [['--bandwidth', '5..1Mbit/s'], 'flag', /must ascend from above zero/],
+  'a range of nothing': [['--bandwidth', '0..0Mbit/s'], 'flag', /must ascend from above zero/],
+  'a range from nothing': [['--bandwidth', '0..5Mbit/s'], 'flag', /must ascend from above zero/],
+  'a range without a unit': [['--bandwidth', '1..5'], 'flag', /has no unit/],
+  'a range without end': [['--bandwidth', '1..1e30Tbit/s'], 'flag', /the least is 1 bit\/s, the most 10 TB\/s/],
+  'a range looked at once': [['--bandwidth', '1..5Mbit/s/1'], 'flag', /2 to 200 bandwidths/],
+  'an unknown order of platforms': [
+    ['--pareto', '--platforms', 'any'],
+    'usage',
+    /'any' is invalid.*fixed, once, repeat/,
+  ],
+  'no stages': [['--pareto', '--stages', '0'], 'flag', /--stages 0\n.*above zero/s],
+  'stages of no front': [['--stages', '2'], 'flag', /--stages without --pareto/],
+  'platforms of no front': [['--platforms', 'fixed'], 'flag', /--platforms without --pareto/],
+  'a front of a policy': [['--pareto', '--policy', 'cut'], 'flag', /--policy with --pareto/],
+  'a front with a deadline': [['--pareto', '--deadline', '1s'], 'flag', /--deadline with --pareto/],
+  'a deadline that hybrid cannot meet': [
+    ['--policy', 'hybrid', '--deadline', '1us'],
+    'policy',
+    /none takes less than [\d.]+ ms, 0\.001 ms are allowed/,
+  ],
+  'an unknown objective': [['--objective', 'speed'], 'usage', /'speed' is invalid.*latency, throughput, energy/],
 };
 for (const [what, [args, code, message]] of Object.entries(refused)) {
   test(`refused: ${what}`, async () => assertRefused(await plan(...args), code, message));
+}
+
+/** Of a cluster; what each refusal must say of need and limit. */
+const limits: Record<string, [cluster: string, args: readonly string[], code: string, message: RegExp]> = {
+  'a front of devices that are too small': [
+    'devices: { a: { memory: 1 KiB }, b: { memory: 2 KiB } }\nlinks: [{ between: [a, b], bandwidth: 1 MB/s }]',
+    ['--pareto'],
+    'infeasible',
+    /at ".*" needs [\d.]+ [KM]iB for its weights .* no device has more than 2\.00 KiB/,
+  ],
+  'a front of devices that nothing joins': [
+    'devices: { a: {}, b: {} }\noutputs: b',
+    ['--pareto'],
+    'infeasible',
+    /at no links join the devices/,
+  ],
+  'outputs that nothing leads to': [
+    'devices: { a: {}, b: {} }\noutputs: b',
+    ['--deadline', '1s'],
+    'infeasible',
+    /at local: y must go from a to b, and no link joins them.*at hybrid: no links lead from the inputs to the outputs/s,
+  ],
+};
+for (const [what, [text, args, code, message]] of Object.entries(limits)) {
+  test(`refused: ${what}`, async () => {
+    const cluster = work.write('limits.yaml', text);
+    assertRefused(await shardonnx('plan', model, '-c', cluster, ...args), code, message);
+  });
 }
 
 test('a budget ends the search', async () => {

@@ -213,6 +213,7 @@ const wrong: Readonly<Record<string, readonly [string, RegExp]>> = {
   'a million threads': ['devices: { a: { threads: 1000000 } }', /^devices\.a\.threads: .*4096/],
   'half a thread': ['devices: { a: { threads: 1.5 } }', /^devices\.a\.threads: /],
   'an endpoint without a port': ['devices: { a: { endpoint: "tcp://x" } }', /^devices\.a\.endpoint: an endpoint is tcp:/],
+  'an endpoint beyond the last port': ['devices: { a: { endpoint: "tcp://x:99999" } }', /^devices\.a\.endpoint: the last port is 65535$/],
   'a device that is a number': ['devices: { a: 1 }', /^devices\.a: /],
   'a device name that is a path': ['devices: { "../a": {} }', /^devices\.\.\.\/a: a device name is a letter/],
   'no devices': ['devices: {}', /^devices: at least one is needed$/],

@@ -1,4 +1,5 @@
 /** What a user should know about the figures that plans are made with. */
+import { onnxruntime } from '../../../runtime/modules.ts';
 import type { Cluster, ClusterDevice } from '../../cluster/cluster.ts';
 import type { Program } from '../../ir/program.ts';
 import { cutsOf } from '../cuts.ts';
@@ -32,9 +33,13 @@ function noticesOf({ name, measured, threads }: ClusterDevice, counts: ReadonlyM
   }
   const { machine } = measured.profile;
   const others = threads !== undefined && threads !== machine.threads;
+  const installed = onnxruntime().env.versions.node;
   return [
     ...(of('estimated') > 0
       ? [`${name}: ${of('estimated')} of ${all} operators are estimated: ${measured.file} has nothing like them`]
+      : []),
+    ...(installed !== machine.onnxruntime
+      ? [`${measured.file} was measured with onnxruntime ${machine.onnxruntime}, this one is ${installed}`]
       : []),
     ...(others ? [`${name} has ${threads} threads, ${measured.file} was measured with ${machine.threads}`] : []),
   ];

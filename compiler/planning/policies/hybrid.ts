@@ -1,11 +1,12 @@
 /** Kernel-level: any share of any operator on any device, halos sent or computed again, bands that overlap with transfers. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Cluster } from '../../cluster/cluster.ts';
+import type { CompileError } from '../../error.ts';
 import type { Program } from '../../ir/program.ts';
 import { costsOf } from '../costs/costs.ts';
 import type { Orientation } from '../layout/axis.ts';
 import { boundOf } from '../layout/bound.ts';
-import { type LayerGraph, layerGraphOf } from '../layout/layers.ts';
+import { type LayerGraph, layerGraphOf, NO_LINK } from '../layout/layers.ts';
 import { type Layout, type Prediction, planOf } from '../layout/layout.ts';
 import { Search } from '../layout/search.ts';
 import { loadSolver } from '../placement/linear-program.ts';
@@ -79,14 +80,28 @@ export async function lowerBound(
   return Math.min(...graphsOf(program, cluster, request).map((graph) => boundOf(graph).seconds));
 }
 
+const milliseconds = (seconds: number): string => `${Number((seconds * 1e3).toPrecision(3))} ms`;
+
+/** Why there is no layout: what is needed and what is allowed, as far as the bound tells. */
+async function noneWithin(program: Program<'imported'>, cluster: Cluster, request: Request): Promise<CompileError> {
+  const { deadline } = request;
+  const hint = 'ask for less, or give devices more memory, speed or links';
+  const bound = await lowerBound(program, cluster, request);
+  if (bound >= NO_LINK) return policyError('hybrid', 'no links lead from the inputs to the outputs', hint);
+  const allowed =
+    deadline === undefined
+      ? ''
+      : `: none takes less than ${milliseconds(bound)}, ${milliseconds(deadline)} are allowed`;
+  return policyError('hybrid', `the search met no layout within the limits${allowed}`, hint);
+}
+
 export const hybrid: Policy = {
   name: 'hybrid',
   summary: 'any share of any operator on any device, in bands that overlap with transfers; searched for least latency',
   async plan(program, cluster, _, request, judge) {
     const { graph, layouts } = await bestLayouts(cluster, graphsOf(program, cluster, request), request);
     const [first, ...others] = layouts.map((layout) => planOf(graph, layout));
-    if (!first)
-      throw policyError('hybrid', 'the search met no layout within the limits', 'ask for less, or give more memory');
+    if (!first) throw await noneWithin(program, cluster, request);
     if (!judge || others.length === 0) return first;
     const judged = [first, ...others].map((plan) => ({ plan, value: judge(plan) }));
     return judged.reduce((a, b) => (b.value < a.value ? b : a)).plan;

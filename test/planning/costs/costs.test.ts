@@ -34,7 +34,7 @@ const table = (layers: readonly (readonly [string, { seconds: number; joules?: n
   layers: new Map(layers),
 });
 const chain = chainsOfModel(program)[0]!;
-const profiled: DeviceProfile = {
+const profiled: Extract<DeviceProfile, { kind: 'profile' }> = {
   kind: 'profile',
   file: 'p.json',
   profile: profileOf({ [chain.key]: { plain: [point(chain.family.sizes, [5, 1])], blocked: [] } }),
@@ -118,6 +118,12 @@ test('users are told what costs nothing, what is estimated, and other threads', 
   assert.match(estimated!, /^b: \d of 6 operators are estimated: p\.json has nothing like them$/);
   assert.is(threads, 'b has 2 threads, p.json was measured with 1');
   assert.equal(rest, []);
+  const older = {
+    ...profiled,
+    profile: { ...profiled.profile, machine: { ...profiled.profile.machine, onnxruntime: '1.2.3' } },
+  };
+  const [, version] = costNotices(program, clusterWith(older));
+  assert.match(version!, /^p\.json was measured with onnxruntime 1\.2\.3, this one is \d+\.\d+/);
 });
 
 test.run();
