@@ -90,7 +90,7 @@ const arguments_: Readonly<Record<string, readonly [string, RegExp, ...string[]]
   'a budget of everything': ['flag', /--max-relative-error 1\n/, '--max-relative-error', '1'],
   'inputs to measure on, and no budget': ['flag', /--input x\.npy without --max-relative-error/, '--input', 'x.npy'],
   'inputs to measure on that are not there': ['input', /cannot read .*none\.npy/, '--max-relative-error', '0.1', '--policy', 'whole:b', '--input', work.path('none.npy')],
-  'an unknown encoding': ['plan', /encodings\.relu1: an encoding is "float16" or/, ...encoded('float8.json', { relu1: 'float8' })],
+  'an unknown encoding': ['plan', /encodings\.relu1: an encoding is "float16", /, ...encoded('float8.json', { relu1: 'float8' })],
   'an encoding of a tensor that is not there': ['plan-encoding', /there is no such tensor.*encoding of "relu9"/s, ...encoded('nowhere.json', { relu9: 'float16' })],
   'an encoding of a weight': ['plan-encoding', /it is a weight.*encoding of "fc1\.weight"/s, ...encoded('weight.json', { 'fc1.weight': 'float16' })],
   'encodings beyond the budget': ['encoding-error', /by .* of its largest magnitude, 0\.000001 allowed/, ...encoded('coarse.json', { relu1: { int8: [0, 9] } }), '--max-relative-error', '1e-6'],
