@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { DeviceTrace } from '../../runtime/index.ts';
-import { type FromFeeder, type ToFeeder, tell } from './feeder.ts';
+import { type FromFeeder, tell } from './feeder.ts';
 import type { Block } from './measure.ts';
 
 /** Seconds for an answer, beyond what was asked for: a big model loads for long. */
@@ -35,7 +35,7 @@ export class MeasuredProcess {
 
   async trace(): Promise<DeviceTrace> {
     const traced = this.#next('trace', PATIENCE);
-    tell(this.child, { type: 'trace' } satisfies ToFeeder);
+    tell(this.child, { type: 'trace' });
     return (await traced).trace;
   }
 

@@ -78,8 +78,8 @@ async function pair(
   ]);
 }
 
-/** Shares of the communication's time in which the receiver computed, measured and predicted; 0 to 1. */
-async function hiddenOf(testbed: Testbed, build: string) {
+/** What the two did beside what was predicted, as they tell it themselves; recorded apart from what is timed. */
+async function tracedReport(testbed: Testbed, build: string) {
   const [left, right] = await pair(testbed, build, true);
   await left.block(block);
   const traces = [await left.trace(), await right.trace()];
@@ -87,20 +87,18 @@ async function hiddenOf(testbed: Testbed, build: string) {
   return reportOf(traces, await readTimeline(build));
 }
 
+/** Of onnxruntime with one thread and with two, of the build for one device and of that for two. */
 async function timesOf(testbed: Testbed, model: string, one: string, two: string) {
   const alone = feederArguments({ build: one, device: LEFT, peers: {}, timeout: PATIENCE, inFlight: 1 });
   const plain = (host: string, threads: number) =>
     MeasuredProcess.of(testbed.spawn(host, process.execPath, plainArguments(model, threads)));
-  const processes = {
-    plain: await plain(LEFT, 1),
-    threads: await plain(BOTH, 2),
-    one: await MeasuredProcess.of(testbed.spawn(LEFT, process.execPath, alone)),
-  };
+  const first = await plain(LEFT, 1);
+  const threads = await plain(BOTH, 2);
+  const device = await MeasuredProcess.of(testbed.spawn(LEFT, process.execPath, alone));
   const [left, right] = await pair(testbed, two, false);
-  const { plain: first, threads, one: single } = processes;
-  const blocks = { plain: first.block, one: single.block, two: left.block, threads: threads.block };
+  const blocks = { plain: first.block, one: device.block, two: left.block, threads: threads.block };
   const all = await inTurn(blocks, rounds, block);
-  await Promise.all([...Object.values(processes), left, right].map((each) => each.end()));
+  await Promise.all([first, threads, device, left, right].map((each) => each.end()));
   return all;
 }
 
@@ -116,7 +114,7 @@ async function measure(testbed: Testbed, name: string, rates: Rates) {
   await compile({ model, cluster, plan: split.plan, output: two });
   say(`${name}: inferences of ${split.policy}`);
   const all = await timesOf(testbed, model, one, two);
-  const { hidden, predictedHidden } = await hiddenOf(testbed, two);
+  const { hidden, predictedHidden } = await tracedReport(testbed, two);
   const speedUp = over(all, (round) => round.one / round.two);
   return {
     model: name,
@@ -125,7 +123,7 @@ async function measure(testbed: Testbed, name: string, rates: Rates) {
     'onnxruntime, ms': spread(over(all, ({ plain }) => plain)),
     'one device, ms': spread(over(all, (round) => round.one)),
     'two devices, ms': spread(over(all, (round) => round.two)),
-    predicted: `${(1e3 * split.schedule.makespan).toFixed(1)}`,
+    'predicted, ms': (1e3 * split.schedule.makespan).toFixed(1),
     'predicted speed-up': whole.schedule.makespan / split.schedule.makespan,
     'speed-up': speedUp.median,
     'its quartiles': spread(speedUp, 2),
@@ -134,7 +132,7 @@ async function measure(testbed: Testbed, name: string, rates: Rates) {
       2,
     ),
     'hidden, %': Math.round(100 * hidden),
-    'predicted, %': Math.round(100 * predictedHidden),
+    'predicted hidden, %': Math.round(100 * predictedHidden),
   };
 }
 
