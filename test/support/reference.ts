@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { compare, type Tolerance, tolerance } from '../../compiler/compare.ts';
 import { randomInputs } from '../../fixtures/inputs.ts';
 import type { NumericDType } from '../../runtime/dtype.ts';
+import { openBundle } from '../../runtime/index.ts';
 import type { TensorSpec } from '../../runtime/manifest.ts';
 import type { Tensor } from '../../runtime/program.ts';
 
@@ -35,5 +36,16 @@ export function assertEqualOutputs(actual: Named, expected: Named, allowed: Tole
   for (const [name, tensor] of Object.entries(expected)) {
     const { ok, diverges } = compare(name, actual[name], tensor, allowed);
     assert.ok(ok, `${name} ${diverges}`);
+  }
+}
+
+/** A build of a model, all devices in this process, gives what onnxruntime gives for the model on random inputs. */
+export async function assertBuildEquals(build: string, model: string): Promise<void> {
+  const bundle = await openBundle(build, { transport: 'memory', threads: 1 });
+  try {
+    const inputs = inputsFor(bundle.inputs);
+    assertEqualOutputs((await bundle.infer(inputs)).outputs, await reference(model, inputs));
+  } finally {
+    await bundle.close();
   }
 }
