@@ -17,7 +17,7 @@ export const withBandwidth = (cluster: Cluster, change: (bandwidth: number) => n
 /** The same steps in the same order over other links: what a bundle does when its network changes. */
 function elsewhere(schedule: Schedule, cluster: Cluster, costs: Costs): Schedule {
   const steps = new Map(schedule.devices.map((device) => [device.device, device.steps]));
-  return simulateSteps(schedule.program, cluster, steps, costs);
+  return simulateSteps(schedule.program, cluster, [steps], costs);
 }
 
 /** Where another plan becomes the better one. */

@@ -72,7 +72,6 @@ export function lower(prepared: Program<'imported'>, options: LowerOptions): Low
     options.observe?.(linked);
   }
   const costs = costsOf(prepared, cluster);
-  const schedules = scheduleSteps(linked, cluster, costs).map((steps) => simulateSteps(linked, cluster, steps, costs));
-  const schedule = schedules.reduce((a, b) => (b.makespan < a.makespan ? b : a));
+  const schedule = simulateSteps(linked, cluster, scheduleSteps(linked, cluster, costs), costs);
   return { schedule, plan };
 }

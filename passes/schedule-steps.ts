@@ -103,12 +103,18 @@ function operatorsOf(program: Program<'linked'>, cluster: Cluster, costs: Costs)
   const bytes = (values: readonly Value[]) => values.reduce((sum, value) => sum + valueBytes(program, value), 0);
   return new Map(
     cluster.devices.map(({ name }) => {
+      const operators = program.operators.filter((operator) => operator.device === name);
+      // Orders ask for them again and again.
+      const seconds = new Map<Work, number>();
+      for (const operator of operators) {
+        if (operator.kind === 'compute' || operator.kind === 'assemble')
+          seconds.set(operator, costs.seconds(name, program, operator));
+      }
       const ofDevice = {
-        seconds: (operator: Work) => costs.seconds(name, program, operator),
+        seconds: (work: Work) => seconds.get(work)!,
         border: (values: readonly Value[]) => costs.border(name, bytes(values)),
         transfer: ({ to, value }: Send) => occupiedSeconds(linkBetween(cluster, name, to)!, bytes([value])),
       };
-      const operators = program.operators.filter((operator) => operator.device === name);
       return [name, { operators, costs: ofDevice, isUnpacking: (operator) => isUnpacking(program, operator) }];
     }),
   );

@@ -40,10 +40,9 @@ export function subtract(a: Region, b: Region): Region[] {
   let core = a;
   a.forEach(([begin, end], i) => {
     const [from, to] = shared[i]!;
-    const along = (span: Span) => core.map((s, j) => (j === i ? span : s));
-    if (begin < from) rest.push(along([begin, from]));
-    if (to < end) rest.push(along([to, end]));
-    core = along([from, to]);
+    if (begin < from) rest.push(core.with(i, [begin, from]));
+    if (to < end) rest.push(core.with(i, [to, end]));
+    core = core.with(i, [from, to]);
   });
   return rest;
 }

@@ -111,15 +111,18 @@ function checkMemory(cluster: Cluster, device: DeviceSchedule): void {
   );
 }
 
-/** Adds predicted times to steps. @throws device-memory */
+/** Adds predicted times to the steps that end first. @param orders one or more ways to order the steps @throws device-memory */
 export function simulateSteps(
   program: Program<'linked'>,
   cluster: Cluster,
-  steps: ReadonlyMap<string, readonly Step[]>,
+  orders: readonly ReadonlyMap<string, readonly Step[]>[],
   costs: Costs,
 ): Schedule {
-  const workload = workloadOf(program, cluster, steps, costs);
-  const run = simulateOne(workload);
+  const runs = orders.map((steps) => {
+    const workload = workloadOf(program, cluster, steps, costs);
+    return { steps, workload, run: simulateOne(workload) };
+  });
+  const { steps, workload, run } = runs.reduce((a, b) => (b.run.end < a.run.end ? b : a));
   const devices = [...steps].map(([device, own], i): DeviceSchedule => {
     const weights = weightBytes(program, own);
     const times = run.steps[i]!.map(({ begin, end }): Interval => ({ start: begin, end }));

@@ -1,6 +1,6 @@
 /** How long shared operators take, roughly: the slowest device's work, and what every exchange between devices adds. */
 import type { Cluster } from '../../cluster/cluster.ts';
-import type { Compute, Program, Value } from '../../ir/program.ts';
+import type { Compute, Program } from '../../ir/program.ts';
 import { reads } from '../../ir/program.ts';
 import { type Costs, costsOf } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
@@ -61,7 +61,8 @@ class Estimator {
     const latency = Math.max(0, ...links.map((link) => link.latency));
     const exchanges = this.exchanges();
     const moved = exchanges.reduce((sum, { bytes }) => sum + bytes, 0) / bandwidth;
-    const borders = this.borders(exchanges).reduce((sum, at) => sum + latency + this.borderSeconds(at), 0);
+    const borderSeconds = this.borderSeconds();
+    const borders = this.borders(exchanges).reduce((sum, at) => sum + latency + borderSeconds[at]!, 0);
     return Math.max(...work) + (exchanges.length > 0 ? moved : 0) + borders;
   }
 
@@ -87,22 +88,31 @@ class Estimator {
     return borders;
   }
 
-  /** Of the slowest device: everything it made before the position and still needs crosses. */
-  private borderSeconds(at: number): number {
-    const alive = (value: Value | null): value is Value =>
-      value !== null && (this.lastRead.get(value.tensor) ?? -1) >= at;
-    const seconds = this.cluster.devices.map(({ name }) => {
-      const made = this.tiles
-        .slice(0, at)
-        .flat()
-        .filter(({ device }) => device === name);
-      const crossing = made.flatMap(({ tile }) => tile.outputs.filter(alive));
-      return this.costs.border(
-        name,
-        crossing.reduce((sum, value) => sum + valueBytes(this.program, value), 0),
-      );
+  /** By position, of the slowest device: everything it made before the position and still needs crosses. */
+  private borderSeconds(): number[] {
+    const positions = this.sharings.length + 1;
+    const crossing = new Map(this.cluster.devices.map(({ name }) => [name, new Float64Array(positions + 1)]));
+    for (const [i, tiles] of this.tiles.entries()) {
+      for (const { device, tile } of tiles) {
+        for (const value of tile.outputs) {
+          const last = value && this.lastRead.get(value.tensor);
+          if (last === null || last === undefined || last <= i) continue;
+          // Differences from one position to the next; they are summed up below.
+          const changes = crossing.get(device)!;
+          const bytes = valueBytes(this.program, value!);
+          changes[i + 1]! += bytes;
+          changes[last + 1]! -= bytes;
+        }
+      }
+    }
+    const sums = new Map(this.cluster.devices.map(({ name }) => [name, 0]));
+    return Array.from({ length: positions }, (_, at) => {
+      const seconds = [...crossing].map(([name, changes]) => {
+        sums.set(name, sums.get(name)! + changes[at]!);
+        return this.costs.border(name, sums.get(name)!);
+      });
+      return Math.max(...seconds);
     });
-    return Math.max(...seconds);
   }
 }
 
