@@ -86,9 +86,9 @@ export class Groups {
     }
   }
 
-  /** Removes the groups; a process that was ended takes a moment to leave its own, a second at most is waited for all. */
+  /** Removes the groups; a process that was ended takes a moment to leave its own, five seconds at most are waited for all. */
   remove(): void {
-    const end = Date.now() + 1000;
+    const end = Date.now() + 5000;
     const folders = [...this.hosts].flatMap((host) => this.folders(host));
     for (const folder of [...folders, this.free]) {
       while (existsSync(folder) && !removed(folder) && Date.now() < end) {
