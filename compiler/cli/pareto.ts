@@ -95,7 +95,7 @@ function field(value: string | number): string {
 /** The front as a table, as one object, and as CSV. @throws flag, objective, infeasible */
 export function paretoOf(program: Program<'imported'>, cluster: Cluster, { pareto, platforms, stages }: ParetoFlags) {
   const objectives = checkPower(cluster, objectivesOf(pareto), pareto !== true);
-  const graph = costGraphOf(program, cluster);
+  const graph = costGraphOf(program, cluster, { ownBits: true });
   const front = paretoFront(graph, { objectives, platforms, ...(stages === undefined ? {} : { stages }) });
   if (front.points.length === 0) {
     throw new CompileError('infeasible', 'no stages of whole operators fit in the memory and links of the devices', {

@@ -197,7 +197,7 @@ async function run(model: string, options: Options, command: Command): Promise<v
     const cluster = await withProfiles(await loadCluster(options.cluster));
     bar.update(`importing ${model}`, 0, 100);
     const program = await importModel(model, { dims: dimensions(options.dim), notice });
-    for (const text of costNotices(program, cluster)) notice(text);
+    for (const text of costNotices(program, cluster, options.pareto !== undefined)) notice(text);
     const { output, pareto, bandwidth: bandwidths, platforms, stages } = options;
     const names = options.policy === AUTO ? comparable(program) : options.policy.split(';');
     if (pareto !== undefined) {

@@ -24,6 +24,8 @@ export interface ClusterDevice {
   readonly measured?: DeviceProfile | undefined;
   /** Bytes. */
   readonly memory?: number | undefined;
+  /** Of a number that is float32 in the model: what an accelerator computes in that is only predicted. */
+  readonly bits?: 8 | 16 | 32 | undefined;
   /** Unknown where the file has none. */
   readonly power?: Power | undefined;
   /** onnxruntime's. */

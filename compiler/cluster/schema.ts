@@ -40,6 +40,12 @@ const device = z
       .optional()
       .describe('Measured costs instead of a speed: path of a profile, from this file.'),
     memory: quantity('size', '1 B', '1000 TB').optional().describe('Limit for weights and activations. Default: none.'),
+    bits: z
+      .union([z.literal(8), z.literal(16), z.literal(32)], 'elements have 8, 16 or 32 bits')
+      .optional()
+      .describe(
+        'Of an element, in memory and as it is sent, for plan --pareto; what is compiled has its own. Default: 32.',
+      ),
     power: power
       .optional()
       .describe('What the whole device draws in each state. Default: unknown, it counts as nothing.'),

@@ -4,7 +4,7 @@
  */
 import { type Cluster, type ClusterDevice, linkBetween } from '../cluster/cluster.ts';
 import { occupiedSeconds, queueOf, transferJoules, transferSeconds } from '../cluster/transfer.ts';
-import { type Compute, type Program, reads, tensorOf, wholeValue, writes } from '../ir/program.ts';
+import { type Compute, type Program, reads, tensorOf, type Value, wholeValue, writes } from '../ir/program.ts';
 import { type Costs, costsOf } from './costs/costs.ts';
 import { valueBytes } from './costs/roofline.ts';
 import { cutsOf, sourcesOf } from './cuts.ts';
@@ -28,8 +28,8 @@ export interface CostedOperator {
 
 export interface CostedTensor {
   readonly name: string;
-  /** On a link. */
-  readonly bytes: number;
+  /** On a link, by the device that sends it. */
+  readonly bytes: readonly number[];
   /** On each device. */
   readonly heldBytes: readonly number[];
   /** Index of the operator that makes it; null: an input of the model. */
@@ -91,16 +91,22 @@ function queueBetween(cluster: Cluster, from: number, to: number): string {
   return link ? queueOf(link, sender) : `${sender} ${receiver}`;
 }
 
-/** Bytes of the weights each operator is the first to read. */
-function weightsOf(program: Program, operators: readonly Compute[]): number[] {
+/** The weights each operator is the first to read. */
+function weightsOf(program: Program, operators: readonly Compute[]): Value[][] {
   const counted = new Set<string>();
   return operators.map((operator) =>
-    reads(operator).reduce((sum, value) => {
-      if (tensorOf(program, value.tensor).role !== 'weight' || counted.has(value.tensor)) return sum;
-      counted.add(value.tensor);
-      return sum + valueBytes(program, value);
-    }, 0),
+    reads(operator).filter(({ tensor }) => {
+      if (tensorOf(program, tensor).role !== 'weight' || counted.has(tensor)) return false;
+      counted.add(tensor);
+      return true;
+    }),
   );
+}
+
+/** @param bits of a float32 number, where it is not its own */
+function bytesOf(program: Program, value: Value, bits = 32): number {
+  const bytes = valueBytes(program, value);
+  return tensorOf(program, value.tensor).dtype === 'float32' ? (bytes * bits) / 32 : bytes;
 }
 
 export interface CostGraphOptions {
@@ -108,12 +114,14 @@ export interface CostGraphOptions {
   readonly costs?: Costs;
   /** 4, if not given. */
   readonly bytesPerFloat?: BytesPerFloat | undefined;
+  /** float32 takes as many bits as the cluster says of the device that holds or sends it: what is predicted, not executed. */
+  readonly ownBits?: boolean;
 }
 
 export function costGraphOf(
   program: Program<'imported'>,
   cluster: Cluster,
-  { costs = costsOf(program, cluster), bytesPerFloat = 4 }: CostGraphOptions = {},
+  { costs = costsOf(program, cluster), bytesPerFloat = 4, ownBits = false }: CostGraphOptions = {},
 ): CostGraph {
   const cuts = cutsOf(program);
   const operators = [...cuts.operators.values()].filter(({ origin }) => !cuts.onDemand.has(origin));
@@ -125,6 +133,12 @@ export function costGraphOf(
       readers.set(tensor, (readers.get(tensor) ?? new Set()).add(i));
     for (const { tensor } of writes(operator)) makers.set(tensor, i);
   }
+  /** Of each device: bytes of a value there. */
+  const held = cluster.devices.map(
+    ({ bits }) =>
+      (value: Value) =>
+        bytesOf(program, value, ownBits ? bits : undefined),
+  );
   const index = (name: string) => cluster.devices.findIndex((device) => device.name === name);
   return {
     devices: cluster.devices.map(({ name, memory }) => ({ name, memory: memory ?? Number.POSITIVE_INFINITY })),
@@ -137,16 +151,16 @@ export function costGraphOf(
         joules: cluster.devices.map(
           (device, d) => costs.joules?.(device.name, program, operator) ?? seconds[d]! * extraPower(device, 'compute'),
         ),
-        weightBytes: cluster.devices.map(() => weights[i]!),
+        weightBytes: held.map((bytes) => weights[i]!.reduce((sum, value) => sum + bytes(value), 0)),
       };
     }),
     tensors: [...makers].map(([name, maker]) => {
       const tensor = tensorOf(program, name);
-      const held = valueBytes(program, wholeValue(tensor));
+      const heldBytes = held.map((bytes) => bytes(wholeValue(tensor)));
       return {
         name,
-        bytes: bytesOnLink(tensor, held, bytesPerFloat),
-        heldBytes: cluster.devices.map(() => held),
+        bytes: heldBytes.map((bytes) => bytesOnLink(tensor, bytes, bytesPerFloat)),
+        heldBytes,
         maker,
         readers: [...(readers.get(name) ?? [])].sort((a, b) => a - b),
         wanted: program.outputs.includes(name),

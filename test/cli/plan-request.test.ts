@@ -170,6 +170,33 @@ for (const [what, [text, args, code, message]] of Object.entries(limits)) {
   });
 }
 
+test("devices' own bits count in a front, and everything else says that they do not", async () => {
+  const write = (bits: string) =>
+    work.write(
+      `bits${bits.length}.yaml`,
+      `devices: { a: { ${bits} }, b: { speed: 3 } }\nlinks: [{ between: [a, b], bandwidth: 1 Gbit/s }]`,
+    );
+  const [plain, narrow] = [write(''), write('bits: 8')];
+  const least = async (cluster: string) => {
+    const spoken = await shardonnx('plan', model, '-c', cluster, '--pareto', 'memory,latency', '--json');
+    assert.is(spoken.stderr, '');
+    const points: { 'memory.a': number; 'memory.b': number }[] = json(spoken).points;
+    return points.filter((point) => point['memory.b'] === 0).map((point) => point['memory.a']);
+  };
+  assert.equal(
+    await least(narrow),
+    (await least(plain)).map((bytes) => bytes / 4),
+  );
+  const peak = async (cluster: string) => json(await shardonnx('plan', model, '-c', cluster, '--json')).policies;
+  assert.equal(await peak(narrow), await peak(plain));
+  const build = work.path('bits');
+  const { stderr } = await shardonnx('compile', model, '-c', narrow, '-o', build);
+  assert.match(
+    stderr,
+    /^note: bits of a \(8\) count for plan --pareto alone: what is compiled computes in the model's own/,
+  );
+});
+
 test('a budget ends the search', async () => {
   const { chosen } = json(await plan('--policy', 'hybrid', '--budget', '0.2s', '--json'));
   assert.is(chosen, 'hybrid');

@@ -209,6 +209,8 @@ const wrong: Readonly<Record<string, readonly [string, RegExp]>> = {
   'computing for less than waiting': ['devices: { a: { power: { idle: 5 W, compute: 3 W } } }', /^devices\.a\.power\.compute: 3 W is below idle, 5 W/],
   'an unknown execution provider': ['devices: { a: { providers: [gpu] } }', /^devices\.a\.providers\.0: "gpu" is no execution provider; known are cpu, cuda/],
   'no execution provider': ['devices: { a: { providers: [] } }', /^devices\.a\.providers: /],
+  'elements of no width that there is': ['devices: { a: { bits: 12 } }', /^devices\.a\.bits: elements have 8, 16 or 32 bits$/],
+  'bits with a unit': ['devices: { a: { bits: 16 bit } }', /^devices\.a\.bits: elements have 8, 16 or 32 bits$/],
   'no thread': ['devices: { a: { threads: 0 } }', /^devices\.a\.threads: /],
   'a million threads': ['devices: { a: { threads: 1000000 } }', /^devices\.a\.threads: .*4096/],
   'half a thread': ['devices: { a: { threads: 1.5 } }', /^devices\.a\.threads: /],

@@ -1,6 +1,7 @@
 /** Plans that policies make: who gets what. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseCluster } from '../../compiler/cluster/cluster.ts';
 import type { Program } from '../../compiler/ir/program.ts';
 import { tensorOf } from '../../compiler/ir/program.ts';
 import { parseRegion } from '../../compiler/ir/region.ts';
@@ -249,9 +250,40 @@ test('bytes and integers are no smaller for it', async () => {
   const [whole, half] = [tensors(4), tensors(2)];
   for (const [name, { bytes, heldBytes }] of half) {
     const scale = tensorOf(program, name).dtype === 'float32' ? 2 : 1;
-    assert.equal([bytes * scale, heldBytes], [whole.get(name)!.bytes, whole.get(name)!.heldBytes], name);
+    const other = whole.get(name)!;
+    assert.equal([bytes.map((one) => one * scale), heldBytes], [other.bytes, other.heldBytes], name);
   }
-  assert.is(half.get('picture')!.bytes, 12 * 16 * 3);
+  assert.equal(half.get('picture')!.bytes, [12 * 16 * 3, 12 * 16 * 3]);
+});
+
+test('elements of 16 and 8 bits: in memory, and on the way from the device that has them', async () => {
+  const program = await importBuilt('published', (g) => {
+    g.output(conv(g, g.input('x', [1, 3, 224, 224]), 'conv', 32, 3, { stride: 2, pad: 1 }), 'y');
+  });
+  const [wide, narrow] = [16, 8] as const;
+  const cluster = parseCluster({
+    devices: { a: { bits: wide }, b: { bits: narrow } },
+    links: [{ between: ['a', 'b'], link: 'ethernet-1000' }],
+  });
+  const count = 32 * 112 * 112;
+  const { tensors, operators, transfer } = costGraphOf(program, cluster, { ownBits: true });
+  const [, y] = tensors;
+  assert.equal(
+    [y!.bytes, y!.heldBytes],
+    [
+      [2 * count, count],
+      [2 * count, count],
+    ],
+  );
+  assert.equal(operators[0]!.weightBytes, [2 * 32 * 28, 32 * 28]);
+  // As Kress et al. have it.
+  const { seconds, joules } = transfer(0, 1, y!.bytes[0]!);
+  assert.ok(Math.abs(seconds - 6.534046e-3) < 1e-9 && Math.abs(joules - 3.9204276e-3) < 1e-9);
+  const executed = costGraphOf(program, cluster);
+  assert.equal(
+    [executed.tensors[1]!.bytes, executed.operators[0]!.weightBytes[0]],
+    [[4 * count, 4 * count], 4 * 32 * 28],
+  );
 });
 
 test('what is no policy', async () => {

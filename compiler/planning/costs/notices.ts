@@ -45,11 +45,25 @@ function noticesOf({ name, measured, threads }: ClusterDevice, counts: ReadonlyM
   ];
 }
 
-/** One text a fact; nothing to say of devices that are described by their speed. @throws profile, layer-table */
-export function costNotices(imported: Program<'imported'>, cluster: Cluster): string[] {
-  if (cluster.devices.every(({ measured }) => !measured)) return [];
+/** One text at most. */
+function bitsNotices({ devices }: Cluster): string[] {
+  const stated = devices.flatMap(({ name, bits }) => (bits === undefined ? [] : [`${name} (${bits})`]));
+  return stated.length > 0
+    ? [`bits of ${stated.join(', ')} count for plan --pareto alone: what is compiled computes in the model's own types`]
+    : [];
+}
+
+/**
+ * One text a fact; nothing to say of devices that are described by their speed.
+ * @param ownBits whether what is asked counts devices' own bits
+ * @throws profile, layer-table
+ */
+export function costNotices(imported: Program<'imported'>, cluster: Cluster, ownBits = false): string[] {
+  const bits = ownBits ? [] : bitsNotices(cluster);
+  if (cluster.devices.every(({ measured }) => !measured)) return bits;
   const costs = costsOf(imported, cluster);
-  return cluster.devices.flatMap((device) =>
+  const measured = cluster.devices.flatMap((device) =>
     device.measured ? noticesOf(device, countSources(imported, costs, device.name)) : [],
   );
+  return [...bits, ...measured];
 }

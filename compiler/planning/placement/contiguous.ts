@@ -1,5 +1,5 @@
 /** The best pipeline whose stages are neighbours in the graph's order of operators: quick, a start for the exact search. */
-import type { CostGraph } from '../cost-graph.ts';
+import type { CostedTensor, CostGraph } from '../cost-graph.ts';
 import { costOf, type Placement, workingBytes } from './evaluate.ts';
 
 /** What the operators before a position end with: the stage's place in the order, where it began, and the stage before it. */
@@ -10,25 +10,26 @@ interface Ending {
   readonly stage: number;
 }
 
-/** For each position, 0 to the number of operators, the bytes of each tensor made before it and read, or wanted, after it. */
-function crossingBytes({ operators, tensors }: CostGraph): number[][] {
-  const crossing: number[][] = [...operators, null].map(() => []);
-  for (const { maker, readers, wanted, bytes } of tensors) {
+/** For each position, 0 to the number of operators, the tensors made before it and read, or wanted, after it. */
+function crossingTensors({ operators, tensors }: CostGraph): CostedTensor[][] {
+  const crossing: CostedTensor[][] = [...operators, null].map(() => []);
+  for (const tensor of tensors) {
+    const { maker, readers, wanted } = tensor;
     const last = wanted ? operators.length : (readers.at(-1) ?? -1);
-    for (let position = (maker ?? -1) + 1; position <= last; position++) crossing[position]!.push(bytes);
+    for (let position = (maker ?? -1) + 1; position <= last; position++) crossing[position]!.push(tensor);
   }
   return crossing;
 }
 
 class Stages {
-  private readonly crossing: readonly (readonly number[])[];
+  private readonly crossing: readonly (readonly CostedTensor[])[];
   private readonly transfers = new Map<string, number>();
 
   constructor(
     private readonly graph: CostGraph,
     private readonly order: readonly number[],
   ) {
-    this.crossing = crossingBytes(graph);
+    this.crossing = crossingTensors(graph);
   }
 
   /** Seconds that what crosses at the position keeps the queue between two devices busy. */
@@ -37,7 +38,7 @@ class Stages {
     const key = `${from} ${to} ${position}`;
     const found = this.transfers.get(key);
     if (found !== undefined) return found;
-    const bytes = this.crossing[position]!;
+    const bytes = this.crossing[position]!.map((tensor) => tensor.bytes[from]!);
     const messages = this.graph.joined ? [bytes.reduce((sum, one) => sum + one, 0)] : bytes;
     const seconds = messages.reduce((sum, one) => sum + this.graph.transfer(from, to, one).occupied, 0);
     this.transfers.set(key, seconds);

@@ -81,7 +81,7 @@ function messagesOf(
   { joined }: CostGraph,
   crossings: readonly Crossing[],
 ): { from: number; to: number; bytes: number }[] {
-  const messages = crossings.map(({ tensor, from, to }) => ({ from, to, bytes: tensor.bytes }));
+  const messages = crossings.map(({ tensor, from, to }) => ({ from, to, bytes: tensor.bytes[from]! }));
   if (!joined) return messages;
   const merged = new Map<string, { from: number; to: number; bytes: number }>();
   for (const { from, to, bytes } of messages) {
@@ -113,7 +113,7 @@ export function costOf(graph: CostGraph, placement: Placement): PlacementCost {
     seconds,
     joules: joules + graph.waiting * seconds,
     interval: Math.max(...busy, ...queues.values()),
-    linkBytes: sum(crossings.map(({ tensor }) => tensor.bytes)),
+    linkBytes: sum(crossings.map(({ tensor, from }) => tensor.bytes[from]!)),
     memory: memoryOf(graph, placement),
   };
 }

@@ -63,7 +63,7 @@ export class PlacementProgram {
     const find = (i: number): number => (group[i] === i ? i : find(group[i]!));
     for (const { maker, readers, bytes } of tensors) {
       const pairs = this.order.flatMap((a) => this.order.flatMap((b) => (a === b ? [] : [[a, b] as const])));
-      if (maker === null || pairs.some(([from, to]) => this.canCross(from, to, bytes))) continue;
+      if (maker === null || pairs.some(([from, to]) => this.canCross(from, to, bytes[from]!))) continue;
       for (const reader of readers) group[find(reader)] = find(maker);
     }
     const borders = new Map<number, Linear[]>();
@@ -129,7 +129,7 @@ export class PlacementProgram {
   }
 
   private cross(tensor: CostedTensor, from: number, to: number): Crossing {
-    const crosses = variable(this.program.variable({ upper: this.canCross(from, to, tensor.bytes) ? 1 : 0 }));
+    const crosses = variable(this.program.variable({ upper: this.canCross(from, to, tensor.bytes[from]!) ? 1 : 0 }));
     return { tensor, from, to, crosses };
   }
 
@@ -181,7 +181,7 @@ export class PlacementProgram {
   private sumOfTransfers(what: keyof Transfer, which: (crossing: Crossing) => boolean): Linear {
     return combine(
       this.crossings.filter(which).map(({ tensor, from, to, crosses }) => {
-        const cost = this.graph.transfer(from, to, tensor.bytes)[what];
+        const cost = this.graph.transfer(from, to, tensor.bytes[from]!)[what];
         return [Number.isFinite(cost) ? cost : 0, crosses] as const;
       }),
     );

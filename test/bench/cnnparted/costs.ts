@@ -49,7 +49,7 @@ export function graphOf(network: Network, logged: readonly LoggedLayer[]): CostG
     })),
     tensors: made.map((count, i) => ({
       name: network.layers[i - 1]?.name ?? 'input',
-      bytes: LINK_BYTES * count,
+      bytes: PLATFORMS.map(() => LINK_BYTES * count),
       heldBytes: PLATFORM_BYTES.map((bytes) => bytes * count),
       maker: i === 0 ? null : i - 1,
       readers: network.layers.flatMap(({ inputs }, reader) => (inputs.includes(i - 1) ? [reader] : [])),

@@ -25,7 +25,9 @@ export const perReader = (graph: CostGraph): CostGraph => ({
 /** Bytes that cross at each of the cuts 0 … n; what is made and read on the same side does not. */
 function crossing({ operators, tensors }: CostGraph): Float64Array {
   const changes = new Float64Array(operators.length + 2);
-  for (const { bytes, maker, readers, wanted } of tensors) {
+  for (const { bytes: each, maker, readers, wanted } of tensors) {
+    // Both sides send the same.
+    const bytes = each[0]!;
     const made = (maker ?? -1) + 1;
     // Up, while the maker is on the robot and the last reader is not; down, while the maker of an output is on the server.
     changes[made]! += bytes;

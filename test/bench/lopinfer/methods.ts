@@ -74,7 +74,7 @@ export const local = placed((graph, _, robot) => {
 /** Infinite without a link. */
 export const offload = placed((graph, bandwidth, _, server) => {
   const ends = graph.tensors.filter(({ maker, wanted }) => maker === null || wanted);
-  const bytes = ends.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const bytes = ends.reduce((sum, tensor) => sum + tensor.bytes[0]!, 0);
   return { at: 0, seconds: total(graph, server) + bytes / bandwidth, computing: 0, bytes };
 });
 

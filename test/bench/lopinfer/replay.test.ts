@@ -77,7 +77,7 @@ const graphs = fc
   .map((operators) => ({
     operators: operators.map(({ seconds }) => ({ seconds })),
     tensors: [{ bytes: 20 }, ...operators].map(({ bytes }, made) => ({
-      bytes,
+      bytes: [bytes, bytes],
       maker: made === 0 ? null : made - 1,
       // Each reads the tensor before it and some others.
       readers: operators.flatMap(({ reads }, i) =>
@@ -95,7 +95,7 @@ function byDefinition({ operators, tensors }: Small, at: number, each: boolean):
   for (const { bytes, maker, readers, wanted } of tensors) {
     const from = maker === null ? 0 : side(maker);
     const across = readers.filter((reader) => side(reader) !== from).length + (wanted && from === 1 ? 1 : 0);
-    seconds += bytes * (each ? across : Math.min(1, across));
+    seconds += bytes[0]! * (each ? across : Math.min(1, across));
   }
   return seconds;
 }

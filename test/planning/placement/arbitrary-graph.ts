@@ -8,12 +8,14 @@ export interface GraphSizes {
   readonly operators: number;
   /** Bytes each device has; none: no limit. */
   readonly memory?: number;
+  /** Every device sends as many bytes of a tensor. */
+  readonly alike?: true;
 }
 
 const amount = fc.integer({ min: 1, max: 40 });
 
 /** Operator `i` reads some of the tensors made before it; now and then a link is missing where there are three devices. */
-export function arbitraryGraph({ devices, operators, memory }: GraphSizes): fc.Arbitrary<CostGraph> {
+export function arbitraryGraph({ devices, operators, memory, alike }: GraphSizes): fc.Arbitrary<CostGraph> {
   const each = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: devices, maxLength: devices });
   const operator = fc.record({ seconds: each(amount), joules: each(amount), weightBytes: each(amount) });
   // Tensor 0 is the input, tensor i + 1 what operator i makes.
@@ -41,7 +43,7 @@ export function arbitraryGraph({ devices, operators, memory }: GraphSizes): fc.A
       outputs: fc.nat(devices - 1),
       shared: fc.boolean(),
     })
-    .map((drawn) => graphOf(drawn, devices));
+    .map((drawn) => graphOf(drawn, devices, alike));
 }
 
 interface Drawn {
@@ -59,13 +61,13 @@ interface Drawn {
   readonly shared: boolean;
 }
 
-function graphOf(drawn: Drawn, devices: number): CostGraph {
+function graphOf(drawn: Drawn, devices: number, alike = false): CostGraph {
   const tensors = drawn.sizes.map((bytes, t): CostedTensor => {
     const readers = drawn.reads.flatMap((read, i) => (read.includes(t) ? [i] : []));
     const heldBytes = Array.from({ length: devices }, (_, d) => bytes * (1 + (d % 2)));
     return {
       name: `t${t}`,
-      bytes,
+      bytes: heldBytes.map((held, d) => (alike ? bytes : held + (d % 3))),
       heldBytes,
       maker: t === 0 ? null : t - 1,
       readers,
