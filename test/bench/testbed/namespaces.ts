@@ -7,6 +7,11 @@ import { Groups } from './groups.ts';
 import { Processes, pinned } from './processes.ts';
 import { hostOf, linkBetween, type Testbed, type TestbedSpec } from './testbed.ts';
 
+/** Bytes of a link's bucket. */
+const LEAST_BURST = 16_000;
+/** Bytes that TCP hands over at once, with headers less than a bucket: those queued when it shrinks still have to pass. */
+const LARGEST_PACKET = 14_000;
+
 export class Namespaces implements Testbed {
   readonly note = 'hosts are network namespaces of one machine';
   private readonly groups: Groups;
@@ -67,7 +72,7 @@ export class Namespaces implements Testbed {
         const namespace = this.namespace(host);
         ip('link', 'set', ends[end]!, 'netns', namespace);
         ip('-n', namespace, 'address', 'add', `${addressOf(i, end)}/30`, 'dev', ends[end]!);
-        ip('-n', namespace, 'link', 'set', ends[end]!, 'up');
+        ip('-n', namespace, 'link', 'set', ends[end]!, 'gso_max_size', String(LARGEST_PACKET), 'up');
       }
       this.setBandwidth(i, bandwidth, 'add');
     }
@@ -78,11 +83,13 @@ export class Namespaces implements Testbed {
   }
 
   setBandwidth(link: number, bandwidth: number, how: 'add' | 'change' = 'change'): void {
-    // A bucket of about 2 ms, and never less than a few frames; the queue holds about 100 ms.
-    const burst = Math.max(16_000, Math.round(bandwidth * 0.002));
+    // A bucket of about 2 ms, and never less than any packet: one that waits for more is never sent. The queue holds about 100 ms, and never less than the 1000 packets
+    // of Linux's interfaces: with what is queued when a link becomes slow, all that is sent again would be dropped for seconds.
+    const burst = Math.max(LEAST_BURST, Math.round(bandwidth * 0.002));
+    const queue = Math.max(1_500_000, Math.round(bandwidth * 0.1));
     for (const [end, host] of this.spec.links[link]!.between.entries()) {
       const device = ['dev', this.interfaceOf(link, end), 'root'];
-      const rate = ['rate', `${Math.round(bandwidth * 8)}bit`, 'burst', String(burst), 'latency', '100ms'];
+      const rate = ['rate', `${Math.round(bandwidth * 8)}bit`, 'burst', String(burst), 'limit', String(queue)];
       execFileSync('tc', ['-n', this.namespace(host), 'qdisc', how, ...device, 'tbf', ...rate]);
     }
   }
