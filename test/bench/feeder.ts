@@ -12,8 +12,9 @@ import {
   ShardonnxError,
   zeromqTransport,
 } from '../../runtime/index.ts';
-import { plainTensors } from '../../runtime/ipc.ts';
+import { now, plainTensors } from '../../runtime/ipc.ts';
 import { programsOf } from '../support/programs.ts';
+import { slowed } from './slowed.ts';
 
 /** Inputs that are fed in turn, made of the seeds 0, 1, … */
 export const SEEDS = 16;
@@ -31,13 +32,17 @@ export interface Feeding {
   /** Seconds that it waits for peers. */
   readonly connect?: number;
   readonly trace?: boolean;
+  /** Of this machine's, 1: after each segment it waits as long as a slower machine would still compute. */
+  readonly speed?: number;
 }
 
 export type ToFeeder =
   /** Infers from now on, with so many ms between an answer and the next call in its place. */
   | { readonly type: 'feed'; readonly pause: number }
-  /** Infers for so many seconds, one at a time, with this plan or (null) the one that fits. */
-  | { readonly type: 'measure'; readonly plan: number | null; readonly seconds: number }
+  /** Infers for so many seconds, one at a time. */
+  | { readonly type: 'measure'; readonly seconds: number }
+  /** The same with this plan or (null) the one that fits, on seed 0. */
+  | { readonly type: 'play'; readonly plan: number | null; readonly seconds: number }
   | { readonly type: 'trace' };
 
 export type FromFeeder =
@@ -45,8 +50,23 @@ export type FromFeeder =
   | ({ readonly type: 'begun'; readonly call: number } & Together)
   | ({ readonly type: 'answer'; readonly call: number; readonly outputs: NamedTensors } & Together)
   | { readonly type: 'failed'; readonly call: number; readonly code: string; readonly clear: boolean }
-  | { readonly type: 'measured'; readonly ms: readonly number[]; readonly plans: Readonly<Record<string, number>> }
+  | { readonly type: 'measured'; readonly ms: readonly number[] }
+  | ({ readonly type: 'played' } & Play)
   | { readonly type: 'trace'; readonly trace: DeviceTrace };
+
+export interface Inference {
+  /** ms since the epoch. */
+  readonly began: number;
+  readonly ms: number;
+  /** The plan's name. */
+  readonly plan: string;
+}
+
+export interface Play {
+  readonly inferences: readonly Inference[];
+  /** Of the last one. */
+  readonly outputs: NamedTensors;
+}
 
 interface Together {
   /** Inferences finished so far by plans that need a peer. */
@@ -70,13 +90,13 @@ export const tell = (feeder: ChildProcess, message: ToFeeder): void => void feed
 const say = (message: FromFeeder): void => void process.send?.(message);
 
 async function run(feeding: Feeding): Promise<void> {
-  const { build, device: name, peers, listen, timeout, inFlight, trace = false } = feeding;
+  const { build, device: name, peers, listen, timeout, inFlight, trace = false, speed = 1 } = feeding;
   process.on('disconnect', () => process.exit(1));
   const stop = new AbortController();
   process.on('SIGTERM', () => stop.abort());
   const device = await openDevice({
     directory: join(build, name),
-    program: await programsOf(build, name),
+    program: (await programsOf(build, name)).map((program) => slowed(program, speed)),
     // No keys: the hosts of a testbed are this machine's own.
     transport: zeromqTransport({ listen, peers: async () => peers, insecure: true }),
     timeouts: { connect: feeding.connect ?? CONNECT, inference: timeout },
@@ -88,9 +108,25 @@ async function run(feeding: Feeding): Promise<void> {
     Object.fromEntries(device.manifest.inputs.map((spec) => [spec.name, randomTensor(spec, seed)])),
   );
   process.on('message', (message: ToFeeder) => {
-    if (message.type === 'measure') void measure(device, inputs, message);
-    else if (message.type === 'trace') say({ type: 'trace', trace: traceOf(device) });
-    else for (let i = 0; i < inFlight; i++) void feed(device, inputs, message.pause, stop.signal);
+    switch (message.type) {
+      case 'measure':
+        void infer(device, inputs, message.seconds).then(({ inferences }) =>
+          say({ type: 'measured', ms: inferences.map(({ ms }) => ms) }),
+        );
+        break;
+      case 'play':
+        device.use(message.plan);
+        void infer(device, inputs.slice(0, 1), message.seconds).then((play) => say({ type: 'played', ...play }));
+        break;
+      case 'trace':
+        say({ type: 'trace', trace: traceOf(device) });
+        break;
+      case 'feed':
+        for (let i = 0; i < inFlight; i++) void feed(device, inputs, message.pause, stop.signal);
+        break;
+      default:
+        message satisfies never;
+    }
   });
   say({ type: 'ready' });
   if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
@@ -126,22 +162,16 @@ async function feed(device: OpenDevice, inputs: readonly NamedTensors[], pause: 
   }
 }
 
-async function measure(
-  device: OpenDevice,
-  inputs: readonly NamedTensors[],
-  { plan, seconds }: ToFeeder & { type: 'measure' },
-): Promise<void> {
-  device.use(plan);
-  const before = device.stats().plans;
-  const ms: number[] = [];
-  for (const end = performance.now() + 1e3 * seconds; performance.now() < end; ) {
-    const begin = performance.now();
-    await device.infer(inputs[ms.length % SEEDS]!);
-    ms.push(performance.now() - begin);
+async function infer(device: OpenDevice, inputs: readonly NamedTensors[], seconds: number): Promise<Play> {
+  const inferences: Inference[] = [];
+  let outputs: NamedTensors = {};
+  for (const end = now() + 1e3 * seconds; now() < end; ) {
+    const began = now();
+    outputs = await device.infer(inputs[inferences.length % inputs.length]!);
+    const ms = now() - began;
+    inferences.push({ began, ms, plan: device.stats().plan });
   }
-  const { plans } = device.stats();
-  const own = Object.entries(plans).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
-  say({ type: 'measured', ms, plans: Object.fromEntries(own.filter(([, count]) => count > 0)) });
+  return { inferences, outputs: plainTensors(outputs) };
 }
 
 if (process.argv[1] === self && process.send) await run(JSON.parse(process.argv[2]!));

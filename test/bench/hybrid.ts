@@ -3,28 +3,27 @@
  * `npm run bench:hybrid -- resnet50 vgg19 --bandwidths 25,93 --rounds 10`, with --transport-shaping as it is without root.
  */
 import { join } from 'node:path';
-import { withBandwidth } from '../../compiler/bandwidths.ts';
-import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
+import type { Cluster } from '../../compiler/cluster/cluster.ts';
 import { compile } from '../../compiler/compile.ts';
 import type { Program } from '../../compiler/ir/program.ts';
 import { measureDevice } from '../../compiler/measure/measure.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { best, comparable, isPlanned, type Judged, judge, type Planned } from '../../compiler/policies.ts';
-import type { Point, Profile } from '../../compiler/profile/profile.ts';
 import { detectorFile } from '../../fixtures/demo/text-detect.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { flag, report, temporaryFolder } from './measure.ts';
+import { clusterOf, ROBOT, SERVER } from './robot-and-server.ts';
 import { measuredLink } from './testbed/measured-link.ts';
 import { openTestbed } from './testbed/open-testbed.ts';
 import { latencyOf } from './testbed/run-bundle.ts';
 import type { Testbed } from './testbed/testbed.ts';
 
 /** Of a core. */
-const ROBOT = 0.2;
+const SPEED = 0.2;
 const DETECTOR = 'text-detector';
 const BASELINES = ['local', 'offload', 'cut'];
-const DEVICES = ['robot', 'server'] as const;
+const DEVICES = [ROBOT, SERVER] as const;
 const rounds = flag('--rounds', 10);
 const budget = flag('--budget', 120);
 const at = process.argv.indexOf('--bandwidths');
@@ -35,32 +34,6 @@ interface Source {
   readonly name: string;
   readonly model: string;
   readonly dims: Readonly<Record<string, number>>;
-}
-
-/** The profile of a machine that has only a share of this one's processor. */
-function slower(profile: Profile, share: number): Profile {
-  const point = (one: Point): Point => ({
-    ...one,
-    seconds: one.seconds.map((seconds) => seconds / share),
-    enter: one.enter / share,
-    leave: one.leave / share,
-  });
-  const { session, messages, memory, chains } = profile;
-  return {
-    ...profile,
-    session: { seconds: session.seconds / share, alone: session.alone / share, outputs: session.outputs * share },
-    messages: { send: messages.send / share, receive: messages.receive / share },
-    memory: {
-      copy: memory.copy * share,
-      cold: memory.cold.map(({ touched, seconds }) => ({ touched, seconds: seconds / share })),
-    },
-    chains: Object.fromEntries(
-      Object.entries(chains).map(([key, { plain, blocked }]) => [
-        key,
-        { plain: plain.map(point), blocked: blocked.map(point) },
-      ]),
-    ),
-  };
 }
 
 /** Writes a zoo model; the text detector is there already. */
@@ -80,22 +53,10 @@ async function rowsOf(testbed: Testbed, links: readonly Awaited<ReturnType<typeo
   for (const [i, megabits] of bandwidths.entries()) {
     const { bandwidth, latency } = links[i]!;
     testbed.setBandwidth(0, (megabits * 1e6) / 8);
-    const cluster = withBandwidth(clusterOf(testbed, profile, latency), () => bandwidth);
+    const cluster = clusterOf(testbed, profile, { bandwidth, latency });
     rows.push(await rowOf(testbed, cluster, program, source, megabits));
   }
   return rows;
-}
-
-function clusterOf(testbed: Testbed, profile: Profile, latency: number): Cluster {
-  const cluster = parseCluster({
-    devices: { robot: { threads: 1 }, server: { threads: 1 } },
-    links: [{ between: ['robot', 'server'], bandwidth: '1 Gbit/s', latency: `${latency} s` }],
-  });
-  const devices = cluster.devices.map((device) => ({
-    ...device,
-    measured: { kind: 'profile', file: 'this machine', profile: slower(profile, testbed.share(device.name)) } as const,
-  }));
-  return { ...cluster, devices };
 }
 
 async function rowOf(
@@ -151,8 +112,8 @@ const words = process.argv.slice(2).filter((word) => word in zoo || word === DET
 const names = words.length > 0 ? words : ['vgg19', 'resnet50', 'densenet121', 'convnext-t', DETECTOR];
 const testbed = openTestbed({
   hosts: [
-    { name: 'robot', cpu: ROBOT },
-    { name: 'server', cpu: 1 },
+    { name: ROBOT, cpu: SPEED },
+    { name: SERVER, cpu: 1 },
   ],
   links: [{ between: DEVICES, bandwidth: (bandwidths[0]! * 1e6) / 8 }],
 });

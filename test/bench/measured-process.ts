@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { DeviceTrace } from '../../runtime/index.ts';
-import { type FromFeeder, tell } from './feeder.ts';
+import { type FromFeeder, type Play, tell } from './feeder.ts';
 import type { Block } from './measure.ts';
 
 /** Seconds for an answer, beyond what was asked for: a big model loads for long. */
@@ -29,9 +29,16 @@ export class MeasuredProcess {
 
   readonly block: Block = async (seconds) => {
     const measured = this.#next('measured', seconds + PATIENCE);
-    tell(this.child, { type: 'measure', plan: null, seconds });
+    tell(this.child, { type: 'measure', seconds });
     return (await measured).ms;
   };
+
+  /** @param plan null: the one that fits */
+  async play(plan: number | null, seconds: number): Promise<Play> {
+    const played = this.#next('played', seconds + PATIENCE);
+    tell(this.child, { type: 'play', plan, seconds });
+    return played;
+  }
 
   async trace(): Promise<DeviceTrace> {
     const traced = this.#next('trace', PATIENCE);
