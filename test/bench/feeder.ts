@@ -107,6 +107,7 @@ async function run(feeding: Feeding): Promise<void> {
   const inputs = Array.from({ length: SEEDS }, (_, seed) =>
     Object.fromEntries(device.manifest.inputs.map((spec) => [spec.name, randomTensor(spec, seed)])),
   );
+  const feeds: Promise<void>[] = [];
   process.on('message', (message: ToFeeder) => {
     switch (message.type) {
       case 'measure':
@@ -122,7 +123,7 @@ async function run(feeding: Feeding): Promise<void> {
         say({ type: 'trace', trace: traceOf(device) });
         break;
       case 'feed':
-        for (let i = 0; i < inFlight; i++) void feed(device, inputs, message.pause, stop.signal);
+        for (let i = 0; i < inFlight; i++) feeds.push(feed(device, inputs, message.pause, stop.signal));
         break;
       default:
         message satisfies never;
@@ -131,6 +132,8 @@ async function run(feeding: Feeding): Promise<void> {
   say({ type: 'ready' });
   if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
   await device.close();
+  // Each tells what became of its last call.
+  await Promise.all(feeds);
   process.removeAllListeners('disconnect');
   process.disconnect?.();
 }
@@ -155,6 +158,8 @@ async function feed(device: OpenDevice, inputs: readonly NamedTensors[], pause: 
       say({ type: 'answer', call, outputs: plainTensors(outputs), together: together() });
     } catch (error) {
       const clear = error instanceof ShardonnxError;
+      // Refused since this process ends, and the call with it.
+      if (clear && error.code === 'stopped' && stop.aborted) return;
       say({ type: 'failed', call, code: clear ? error.code : String(error), clear });
       if (!stop.aborted) await device.ready(CONNECT).catch(() => {});
     }

@@ -21,10 +21,9 @@ export interface Counts {
 
 const none = (): Counts => ({ right: 0, wrong: 0, failed: {}, unclear: 0, hangs: 0, gone: 0 });
 
-interface Fault {
-  readonly began: number;
-  readonly recovered: () => void;
-  /** The first call that began after it, and what plans of several devices had finished by then. */
+interface Recovery {
+  readonly done: () => void;
+  /** The first call that began since it is waited for, and what plans of several devices had finished by then. */
   first?: { readonly call: number; readonly together: number };
 }
 
@@ -32,23 +31,23 @@ export class Tally {
   counts = none();
   /** When each call began. */
   readonly #pending = new Map<number, number>();
-  #fault: Fault | undefined;
+  #recovery: Recovery | undefined;
 
   constructor(
     private readonly expected: readonly NamedTensors[],
     private readonly inFlight: number,
   ) {}
 
-  /** Counts anew. Resolves with the ms until a call that began after this was answered right by a plan of several devices. */
-  async fault(happens: () => void): Promise<number> {
+  /** From the next fault on. */
+  countAnew(): void {
     this.counts = none();
-    const began = performance.now();
-    const recovery = new Promise<void>((recovered) => {
-      this.#fault = { began, recovered };
+  }
+
+  /** Resolves when a call that began after this was answered right by a plan of several devices. */
+  recovery(): Promise<void> {
+    return new Promise((done) => {
+      this.#recovery = { done };
     });
-    happens();
-    await recovery;
-    return performance.now() - began;
   }
 
   hear(message: FromFeeder): void {
@@ -64,7 +63,7 @@ export class Tally {
   end(): void {
     this.counts.gone += this.#pending.size;
     this.#pending.clear();
-    if (this.#fault) delete this.#fault.first;
+    if (this.#recovery) delete this.#recovery.first;
   }
 
   /** Call it now and then. */
@@ -78,7 +77,7 @@ export class Tally {
 
   #begun(call: number, together: number): void {
     this.#pending.set(call, performance.now());
-    if (this.#fault) this.#fault.first ??= { call, together };
+    if (this.#recovery) this.#recovery.first ??= { call, together };
   }
 
   #answer(call: number, outputs: NamedTensors, together: number): void {
@@ -89,10 +88,10 @@ export class Tally {
     if (right) this.counts.right++;
     else this.counts.wrong++;
     this.#pending.delete(call);
-    const { first } = this.#fault ?? {};
-    // Of those that finished since, fewer than are in flight began before the fault.
+    const { first } = this.#recovery ?? {};
+    // Of those that finished since, fewer than are in flight began before it.
     if (!right || !first || call < first.call || together < first.together + this.inFlight) return;
-    this.#fault?.recovered();
-    this.#fault = undefined;
+    this.#recovery?.done();
+    this.#recovery = undefined;
   }
 }
