@@ -33,6 +33,8 @@ const STEPS_PER_DOUBLING = 4;
 /** What is less than this share better is no reason to change. */
 const WORTH = 1e-3;
 const CLOSE = 1.01;
+/** Less than predictions are off and searches differ by; each further plan of a build takes memory, and switches cost. */
+const TOLERANCE = 0.03;
 
 /** The nearest bandwidths below and above at which one of the other plans is better than the chosen one; null: none in sight. */
 export function flipsOf(
@@ -111,7 +113,7 @@ export async function bandwidthTable(
   cluster: Cluster,
   names: readonly string[],
   bandwidths: readonly number[],
-  { tolerance = 0.01, progress = () => {}, ...request }: BandwidthOptions = {},
+  { tolerance = TOLERANCE, progress = () => {}, ...request }: BandwidthOptions = {},
 ): Promise<BandwidthTable> {
   const { objective } = request;
   const clusters = bandwidths.map((bandwidth) => withBandwidth(cluster, () => bandwidth));
@@ -142,7 +144,7 @@ export function bandwidthRows(
   cluster: Cluster,
   plans: readonly Planned[],
   bandwidths: readonly number[],
-  { tolerance = 0.01, objective, deadline = Number.POSITIVE_INFINITY }: BandwidthOptions = {},
+  { tolerance = TOLERANCE, objective, deadline = Number.POSITIVE_INFINITY }: BandwidthOptions = {},
 ): BandwidthRow[] {
   const clusters = bandwidths.map((bandwidth) => withBandwidth(cluster, () => bandwidth));
   const costs = costsOf(program, cluster);
