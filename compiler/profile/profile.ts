@@ -49,7 +49,7 @@ const file = z.strictObject({
     /** Bytes per second at which outputs are handed over. */
     outputs: rate,
   }),
-  /** Seconds that the device's program is kept by one message. */
+  /** Seconds that the device's program is kept by one message, by ZeroMQ's threads too where they have no core of their own. */
   messages: z.strictObject({ send: seconds, receive: seconds }),
   memory: z.strictObject({
     /** Bytes per second, read and written, at which onnxruntime joins and cuts tensors. */

@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { readTimeline, reportOf } from '../../compiler/cli/trace-report.ts';
 import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compile } from '../../compiler/compile.ts';
-import { measureDevice } from '../../compiler/measure/measure.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { best, comparable, isPlanned, type Judged, judge, type Planned } from '../../compiler/policies.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
@@ -18,6 +17,7 @@ import { flag, inTurn, over, report, spread, temporaryFolder } from './measure.t
 import { MeasuredProcess } from './measured-process.ts';
 import { plainArguments } from './plain-onnxruntime.ts';
 import { measuredLink } from './testbed/measured-link.ts';
+import { measuredProfiles } from './testbed/measured-profiles.ts';
 import { openTestbed } from './testbed/open-testbed.ts';
 import type { Testbed } from './testbed/testbed.ts';
 import { clusterOf, type Rates } from './this-machine.ts';
@@ -36,10 +36,10 @@ const [LEFT, RIGHT, BOTH] = ['left', 'right', 'both'] as const;
 const say = (what: string): void => void process.stderr.write(`${(performance.now() / 1e3).toFixed(0)} s: ${what}\n`);
 
 /** Plans by every policy; the fastest of those that have both devices compute, and of all. */
-async function plansOf(model: string, rates: Rates) {
+async function plansOf(testbed: Testbed, model: string, rates: Rates) {
   const program = await importModel(model);
-  const { profile } = await measureDevice([program], { threads: 1, budget, progress: () => {} });
-  const cluster = clusterOf(profile, rates);
+  const [left, right] = await measuredProfiles(testbed, [LEFT, RIGHT], model, folder, budget);
+  const cluster = clusterOf(left!, rates, right);
   const judged: Judged[] = [];
   for (const policy of comparable(program)) judged.push(await judge(program, cluster, policy));
   const planned = judged.filter(isPlanned);
@@ -109,7 +109,7 @@ async function measure(testbed: Testbed, name: string, rates: Rates) {
   const [one, two] = [join(folder, `${name}-one`), join(folder, `${name}-two`)];
   writeModel(zoo[name]!.build({ batch: 1, sequence: 128 }), model);
   say(`${name}: a profile, and plans`);
-  const { cluster, auto, split, whole } = await plansOf(model, rates);
+  const { cluster, auto, split, whole } = await plansOf(testbed, model, rates);
   await compile({ model, cluster: single, policy: `whole:${LEFT}`, output: one });
   await compile({ model, cluster, plan: split.plan, output: two });
   say(`${name}: inferences of ${split.policy}`);

@@ -26,12 +26,15 @@ export async function link(): Promise<Rates> {
   return { bandwidth: `${Math.min(to, from)} B/s`, latency: `${roundTrip / 2} s` };
 }
 
-/** left and right are this machine, twice. */
-export function clusterOf(profile: Profile, rates: Rates): Cluster {
+/** left and right are this machine, twice. @param other of the right one, where it was measured on its own */
+export function clusterOf(profile: Profile, rates: Rates, other = profile): Cluster {
   const cluster = parseCluster({
     devices: { left: { threads: 1 }, right: { threads: 1 } },
     links: [{ between: ['left', 'right'], ...rates }],
   });
-  const measured = { kind: 'profile', file: 'this machine', profile } as const;
-  return { ...cluster, devices: cluster.devices.map((device) => ({ ...device, measured })) };
+  const devices = cluster.devices.map((device, i) => ({
+    ...device,
+    measured: { kind: 'profile', file: 'this machine', profile: [profile, other][i]! } as const,
+  }));
+  return { ...cluster, devices };
 }
