@@ -2,7 +2,6 @@
  * Chooses what crosses in fewer bits: what makes the plan faster, as far as an accuracy budget allows. Speed is predicted, errors
  * are measured: plans are built and run in this process.
  */
-
 import { CompileError } from './error.ts';
 import { type Choice, choicesOf, finerOf } from './planning/encoding-choices.ts';
 import { type BytesPerFloat, crossings, withoutEncodings } from './planning/encodings.ts';
@@ -118,7 +117,8 @@ class Chooser {
 
 /**
  * The plan with the encodings that make it faster and that the budget allows: float16 first, then 8 bits, with a range for each
- * channel where one for the tensor is too coarse; where all together break the budget, halves are tried. @throws what lowering and running the plan throw
+ * channel where one for the tensor is too coarse; where all together break the budget, halves are tried.
+ * @throws what lowering and running the plan throw
  */
 export async function chooseEncodings(subject: Subject, given: Plan, accuracy: Accuracy): Promise<Encoded> {
   const plan = withoutEncodings(given);

@@ -1,5 +1,6 @@
 /** Policies side by side: each one's plan, judged by the same simulator; `auto` is the best of them. */
 import type { Cluster } from './cluster/cluster.ts';
+import { formatMilliseconds } from './cluster/units.ts';
 import { CompileError } from './error.ts';
 import type { Program } from './ir/program.ts';
 import { type Lowered, lower } from './lower.ts';
@@ -95,8 +96,6 @@ export const unknownPower = ({ devices }: Cluster): CompileError => {
   });
 };
 
-const milliseconds = (seconds: number): string => `${Number((seconds * 1e3).toPrecision(3))} ms`;
-
 function infeasible(judged: readonly Judged[], deadline: number | undefined): CompileError {
   const refused = judged.filter((one): one is Refused => !isPlanned(one));
   const [only] = refused;
@@ -111,7 +110,7 @@ function infeasible(judged: readonly Judged[], deadline: number | undefined): Co
   const { makespan } = fastest.schedule;
   return new CompileError(
     'infeasible',
-    `the fastest plan (${fastest.policy}) needs ${milliseconds(makespan)}, the deadline is ${milliseconds(deadline)}: ${milliseconds(makespan - deadline)} too long`,
+    `the fastest plan (${fastest.policy}) needs ${formatMilliseconds(makespan)}, the deadline is ${formatMilliseconds(deadline)}: ${formatMilliseconds(makespan - deadline)} too long`,
     { at: reasons, hint: 'allow more time, a faster link or device, or a smaller model' },
   );
 }

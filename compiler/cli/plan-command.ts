@@ -6,7 +6,6 @@ import { type Cluster, loadCluster } from '../cluster/cluster.ts';
 import { formatBandwidth, formatBytes } from '../cluster/units.ts';
 import { withProfiles } from '../cluster/with-profiles.ts';
 import { type Accuracy, type EncodedPlan, planWithin } from '../encode.ts';
-import { CompileError } from '../error.ts';
 import type { Program } from '../ir/program.ts';
 import { lower } from '../lower.ts';
 import { importModel } from '../onnx/import.ts';
@@ -175,10 +174,14 @@ async function compareAll({ model, program, cluster, names, options, bar }: Ques
   printResult(options, { ok: true, policies, chosen: chosen.policy, flips, ...measured }, text);
 }
 
-/** Flags that would change nothing. @throws flag */
+/** Flags that do not go together, or would change nothing. @throws flag */
 function checkFlags(options: Options, command: Command): void {
   const isPareto = options.pareto !== undefined;
   if (isPareto && options.bandwidth) throw flagError('--pareto and --bandwidth are two questions', 'ask one at a time');
+  if (options.maxRelativeError !== undefined && (isPareto || options.bandwidth)) {
+    const hint = 'leave one out: errors are measured for one plan';
+    throw flagError('--max-relative-error with --pareto or --bandwidth', hint);
+  }
   const vain = isPareto ? ['policy', 'objective', 'deadline', 'budget'] : ['platforms', 'stages'];
   const given = vain.find((name) => command.getOptionValueSource(name) === 'cli');
   if (given === undefined) return;
@@ -188,10 +191,6 @@ function checkFlags(options: Options, command: Command): void {
 
 async function run(model: string, options: Options, command: Command): Promise<void> {
   checkFlags(options, command);
-  if (options.maxRelativeError !== undefined && (options.pareto !== undefined || options.bandwidth)) {
-    const hint = 'leave one out: errors are measured for one plan';
-    throw new CompileError('flag', '--max-relative-error with --pareto or --bandwidth', { hint });
-  }
   const bar = progress();
   try {
     const cluster = await withProfiles(await loadCluster(options.cluster));

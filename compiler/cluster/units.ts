@@ -81,6 +81,9 @@ export function formatBytes(bytes: number): string {
   return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[power]}`;
 }
 
+/** `12.5 ms`. */
+export const formatMilliseconds = (seconds: number): string => `${Number((seconds * 1e3).toPrecision(3))} ms`;
+
 /** `93 Mbit/s`. @param bandwidth bytes per second */
 export function formatBandwidth(bandwidth: number): string {
   const bits = 8 * bandwidth;

@@ -1,5 +1,6 @@
 /** The encodings that tensors can have, with the ranges of 8 bits that their values on measured inputs come to. */
 import type { NamedTensors, Tensor } from '../../runtime/index.ts';
+import { elements } from '../../runtime/tensor.ts';
 import type { Program } from '../ir/program.ts';
 import { type Crossing, channelAxis, obstacle } from './encodings.ts';
 import type { Encoding, Range } from './plan.ts';
@@ -9,11 +10,9 @@ export type Choice = readonly [tensor: string, encoding: Encoding];
 /** A channel's range on the measured inputs says too little of others where it has fewer elements. */
 const LEAST_PER_CHANNEL = 16;
 
-const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1);
-
 /** Smallest and largest number at each index of an axis; undefined where there is none, or one is infinite. */
 function rangesOf({ data }: Tensor, dims: readonly number[], axis: number): Range[] | undefined {
-  const inner = product(dims.slice(axis + 1));
+  const inner = elements(dims.slice(axis + 1));
   const ranges = Array.from({ length: dims[axis]! }, (): Range => [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
   for (let i = 0; i < data.length; i++) {
     const value = Number(data[i]);

@@ -18,6 +18,7 @@ import { slowed } from './slowed.ts';
 
 /** Inputs that are fed in turn, made of the seeds 0, 1, … */
 export const SEEDS = 16;
+/** Seconds that it waits for peers. */
 const CONNECT = 20;
 
 export interface Feeding {

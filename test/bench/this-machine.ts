@@ -1,12 +1,10 @@
 /** This machine as two devices of one thread each, as measured: for benches that compare predictions, or need a balanced plan. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import { measureLink } from '../../compiler/measure/link.ts';
 import type { Profile } from '../../compiler/profile/profile.ts';
-
-const main = fileURLToPath(new URL('../../compiler/cli/main.ts', import.meta.url));
+import { main } from '../support/cli.ts';
 
 /** Of a link, as cluster files write them. */
 export interface Rates {

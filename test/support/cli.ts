@@ -35,7 +35,8 @@ export async function shardonnx(...args: readonly string[]): Promise<Spoken> {
   }
 }
 
-const main = fileURLToPath(new URL('../../compiler/cli/main.ts', import.meta.url));
+/** The file to start, with `--import tsx`. */
+export const main = fileURLToPath(new URL('../../compiler/cli/main.ts', import.meta.url));
 
 /** Runs one command as a process of its own. */
 export function spawned(...args: readonly string[]): Promise<Spoken> {

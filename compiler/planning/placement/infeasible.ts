@@ -1,10 +1,8 @@
 /** Why no placement meets what is asked: the limit, what is needed and what there is. */
-import { formatBytes } from '../../cluster/units.ts';
+import { formatBytes, formatMilliseconds } from '../../cluster/units.ts';
 import type { CostGraph } from '../cost-graph.ts';
 import { bestCut, type CutOptions } from './best-cut.ts';
 import { workingBytes } from './evaluate.ts';
-
-const milliseconds = (seconds: number): string => `${Number((seconds * 1000).toPrecision(3))} ms`;
 
 /** The operator that needs more than any device has, even alone. */
 function hungriest(graph: CostGraph): string | undefined {
@@ -40,7 +38,7 @@ export function whyInfeasible(graph: CostGraph, options: CutOptions = {}): strin
   if (deadline !== undefined) {
     const fastest = bestCut(graph, { ...rest, objective: 'latency' });
     if (fastest) {
-      return `the fastest takes ${milliseconds(fastest.cost.seconds)}, ${milliseconds(deadline)} are allowed`;
+      return `the fastest takes ${formatMilliseconds(fastest.cost.seconds)}, ${formatMilliseconds(deadline)} are allowed`;
     }
   }
   const limits = graph.devices.filter(({ memory }) => Number.isFinite(memory));

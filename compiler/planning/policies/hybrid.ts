@@ -1,6 +1,7 @@
 /** Kernel-level: any share of any operator on any device, halos sent or computed again, bands that overlap with transfers. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Cluster } from '../../cluster/cluster.ts';
+import { formatMilliseconds } from '../../cluster/units.ts';
 import type { CompileError } from '../../error.ts';
 import type { Program } from '../../ir/program.ts';
 import { costsOf } from '../costs/costs.ts';
@@ -80,8 +81,6 @@ export async function lowerBound(
   return Math.min(...graphsOf(program, cluster, request).map((graph) => boundOf(graph).seconds));
 }
 
-const milliseconds = (seconds: number): string => `${Number((seconds * 1e3).toPrecision(3))} ms`;
-
 /** Why there is no layout: what is needed and what is allowed, as far as the bound tells. */
 async function noneWithin(program: Program<'imported'>, cluster: Cluster, request: Request): Promise<CompileError> {
   const { deadline } = request;
@@ -91,7 +90,7 @@ async function noneWithin(program: Program<'imported'>, cluster: Cluster, reques
   const allowed =
     deadline === undefined
       ? ''
-      : `: none takes less than ${milliseconds(bound)}, ${milliseconds(deadline)} are allowed`;
+      : `: none takes less than ${formatMilliseconds(bound)}, ${formatMilliseconds(deadline)} are allowed`;
   return policyError('hybrid', `the search met no layout within the limits${allowed}`, hint);
 }
 

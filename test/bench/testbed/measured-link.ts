@@ -1,10 +1,10 @@
 /** What a testbed's shaped link really carries. */
-import { fileURLToPath } from 'node:url';
+
+import { main } from '../../support/cli.ts';
 import { spoken } from './run-bundle.ts';
 import type { Testbed } from './testbed.ts';
 
 const PORT = 7001;
-const main = fileURLToPath(new URL('../../../compiler/cli/main.ts', import.meta.url));
 
 /** Measured between two hosts, the first one calling: bytes per second of the slower direction, and seconds. */
 export async function measuredLink(

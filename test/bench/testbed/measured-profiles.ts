@@ -1,12 +1,10 @@
 /** Profiles of a testbed's hosts, each measured on its host while the others measure theirs: they share a machine, then as later. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Profile, parseProfile } from '../../../compiler/profile/profile.ts';
+import { main } from '../../support/cli.ts';
 import { spoken } from './run-bundle.ts';
 import type { Testbed } from './testbed.ts';
-
-const main = fileURLToPath(new URL('../../../compiler/cli/main.ts', import.meta.url));
 
 /** @param budget seconds @returns one a host, with one thread */
 export async function measuredProfiles(
