@@ -42,7 +42,9 @@ export type ToFeeder =
   | { readonly type: 'feed'; readonly pause: number }
   /** Infers for so many seconds, one at a time. */
   | { readonly type: 'measure'; readonly seconds: number }
-  /** The same with this plan or (null) the one that fits, on seed 0. */
+  /** The same with as many at a time as may be in flight; measured is the mean ms from one answer to the next. */
+  | { readonly type: 'stream'; readonly seconds: number }
+  /** As `measure` with this plan or (null) the one that fits, on seed 0. */
   | { readonly type: 'play'; readonly plan: number | null; readonly seconds: number }
   | { readonly type: 'trace' };
 
@@ -116,6 +118,9 @@ async function run(feeding: Feeding): Promise<void> {
           say({ type: 'measured', ms: inferences.map(({ ms }) => ms) }),
         );
         break;
+      case 'stream':
+        void streamed(device, inputs, message.seconds, inFlight).then((ms) => say({ type: 'measured', ms: [ms] }));
+        break;
       case 'play':
         device.use(message.plan);
         void infer(device, inputs.slice(0, 1), message.seconds).then((play) => say({ type: 'played', ...play }));
@@ -178,6 +183,19 @@ async function infer(device: OpenDevice, inputs: readonly NamedTensors[], second
     inferences.push({ began, ms, plan: device.stats().plan });
   }
   return { inferences, outputs: plainTensors(outputs) };
+}
+
+async function streamed(device: OpenDevice, inputs: readonly NamedTensors[], seconds: number, inFlight: number) {
+  const answers: number[] = [];
+  const end = now() + 1e3 * seconds;
+  const one = async () => {
+    for (let call = 0; now() < end || answers.length < 2; call++) {
+      await device.infer(inputs[call % inputs.length]!);
+      answers.push(now());
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, one));
+  return (answers.at(-1)! - answers[0]!) / (answers.length - 1);
 }
 
 if (process.argv[1] === self && process.send) await run(JSON.parse(process.argv[2]!));

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { DeviceTrace } from '../../runtime/index.ts';
-import { type FromFeeder, type Play, tell } from './feeder.ts';
+import { type FromFeeder, type Play, type ToFeeder, tell } from './feeder.ts';
 import type { Block } from './measure.ts';
 
 /** Seconds for an answer, beyond what was asked for: a big model loads for long. */
@@ -27,11 +27,11 @@ export class MeasuredProcess {
     return made;
   }
 
-  readonly block: Block = async (seconds) => {
-    const measured = this.#next('measured', seconds + PATIENCE);
-    tell(this.child, { type: 'measure', seconds });
-    return (await measured).ms;
-  };
+  /** One inference at a time. */
+  readonly block: Block = (seconds) => this.#measured({ type: 'measure', seconds });
+
+  /** As many at a time as may be in flight; of all of them the mean ms from one answer to the next. */
+  readonly stream: Block = (seconds) => this.#measured({ type: 'stream', seconds });
 
   /** @param plan null: the one that fits */
   async play(plan: number | null, seconds: number): Promise<Play> {
@@ -50,6 +50,12 @@ export class MeasuredProcess {
     const ended = this.child.exitCode === null && this.child.signalCode === null ? once(this.child, 'exit') : null;
     this.child.kill('SIGKILL');
     await ended;
+  }
+
+  async #measured(what: Extract<ToFeeder, { readonly type: 'measure' | 'stream' }>): Promise<readonly number[]> {
+    const measured = this.#next('measured', what.seconds + PATIENCE);
+    tell(this.child, what);
+    return (await measured).ms;
   }
 
   #next<T extends FromFeeder['type']>(type: T, seconds: number): Promise<Answer<T>> {

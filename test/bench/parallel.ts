@@ -6,17 +6,15 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { readTimeline, reportOf } from '../../compiler/cli/trace-report.ts';
-import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compile } from '../../compiler/compile.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { best, comparable, isPlanned, type Judged, judge, type Planned } from '../../compiler/policies.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
-import { feederArguments } from './feeder.ts';
+import { alone, hosts, LEFT, linkOf, measuredRates, pair, RIGHT, single, traced } from './left-and-right.ts';
 import { flag, inTurn, over, report, spread, temporaryFolder } from './measure.ts';
 import { MeasuredProcess } from './measured-process.ts';
 import { plainArguments } from './plain-onnxruntime.ts';
-import { measuredLink } from './testbed/measured-link.ts';
 import { measuredProfiles } from './testbed/measured-profiles.ts';
 import { openTestbed } from './testbed/open-testbed.ts';
 import type { Testbed } from './testbed/testbed.ts';
@@ -28,10 +26,7 @@ const block = flag('--block', 2);
 /** The most seconds that profiling one model may take. */
 const budget = flag('--budget', 120);
 const megabits = flag('--mbit', 1000);
-const PORT = 7000;
-/** Seconds; a device that another one waits for may have to load half a gigabyte. */
-const PATIENCE = 120;
-const [LEFT, RIGHT, BOTH] = ['left', 'right', 'both'] as const;
+const BOTH = 'both';
 
 const say = (what: string): void => void process.stderr.write(`${(performance.now() / 1e3).toFixed(0)} s: ${what}\n`);
 
@@ -61,48 +56,19 @@ function wholeOf(planned: readonly Planned[]): Planned {
   return whole;
 }
 
-/** Both devices of a build, ready. */
-async function pair(
-  testbed: Testbed,
-  build: string,
-  trace: boolean,
-): Promise<readonly [MeasuredProcess, MeasuredProcess]> {
-  const common = { build, timeout: PATIENCE, connect: PATIENCE, inFlight: 1, trace };
-  const listen = await testbed.listen(RIGHT, PORT);
-  const endpoint = await testbed.endpoint(RIGHT, PORT, LEFT);
-  const right = feederArguments({ ...common, device: RIGHT, peers: {}, listen });
-  const left = feederArguments({ ...common, device: LEFT, peers: { [RIGHT]: endpoint } });
-  return Promise.all([
-    MeasuredProcess.of(testbed.spawn(LEFT, process.execPath, left)),
-    MeasuredProcess.of(testbed.spawn(RIGHT, process.execPath, right)),
-  ]);
-}
-
-/** What the two did beside what was predicted, as they tell it themselves; recorded apart from what is timed. */
-async function tracedReport(testbed: Testbed, build: string) {
-  const [left, right] = await pair(testbed, build, true);
-  await left.block(block);
-  const traces = [await left.trace(), await right.trace()];
-  await Promise.all([left.end(), right.end()]);
-  return reportOf(traces, await readTimeline(build));
-}
-
 /** Of onnxruntime with one thread and with two, of the build for one device and of that for two. */
 async function timesOf(testbed: Testbed, model: string, one: string, two: string) {
-  const alone = feederArguments({ build: one, device: LEFT, peers: {}, timeout: PATIENCE, inFlight: 1 });
   const plain = (host: string, threads: number) =>
     MeasuredProcess.of(testbed.spawn(host, process.execPath, plainArguments(model, threads)));
   const first = await plain(LEFT, 1);
   const threads = await plain(BOTH, 2);
-  const device = await MeasuredProcess.of(testbed.spawn(LEFT, process.execPath, alone));
-  const [left, right] = await pair(testbed, two, false);
+  const device = await alone(testbed, one, 1);
+  const [left, right] = await pair(testbed, two, 1);
   const blocks = { plain: first.block, one: device.block, two: left.block, threads: threads.block };
   const all = await inTurn(blocks, rounds, block);
   await Promise.all([first, threads, device, left, right].map((each) => each.end()));
   return all;
 }
-
-const single: Cluster = parseCluster({ devices: { [LEFT]: { threads: 1 } } });
 
 async function measure(testbed: Testbed, name: string, rates: Rates) {
   const model = join(folder, `${name}.onnx`);
@@ -114,7 +80,8 @@ async function measure(testbed: Testbed, name: string, rates: Rates) {
   await compile({ model, cluster, plan: split.plan, output: two });
   say(`${name}: inferences of ${split.policy}`);
   const all = await timesOf(testbed, model, one, two);
-  const { hidden, predictedHidden } = await tracedReport(testbed, two);
+  const traces = await traced(testbed, two, 1, (left) => left.block(block));
+  const { hidden, predictedHidden } = reportOf(traces, await readTimeline(two));
   const speedUp = over(all, (round) => round.one / round.two);
   return {
     model: name,
@@ -144,17 +111,11 @@ const folder = temporaryFolder();
 const chosen = process.argv.slice(2).filter((word) => word in zoo);
 const standard = ['vgg19', 'resnet50', 'densenet121', 'squeezenet', 'efficientnet-b0'];
 const testbed = openTestbed({
-  hosts: [
-    { name: LEFT, cores: [0] },
-    { name: RIGHT, cores: [1] },
-    { name: BOTH, cores: [0, 1] },
-  ],
-  links: [{ between: [LEFT, RIGHT], bandwidth: (megabits * 1e6) / 8 }],
+  hosts: [...hosts, { name: BOTH, cores: [0, 1] }],
+  links: [linkOf(megabits)],
 });
 try {
-  const { bandwidth, latency } = await measuredLink(testbed, [LEFT, RIGHT]);
-  const rates = { bandwidth: `${bandwidth} B/s`, latency: `${latency} s` };
-  const link = `${((bandwidth * 8) / 1e6).toFixed(0)} Mbit/s and ${(latency * 1e3).toFixed(2)} ms`;
+  const { rates, text: link } = await measuredRates(testbed);
   say(`the link has ${link}`);
   const rows = [];
   for (const name of chosen.length > 0 ? chosen : standard) rows.push(await measure(testbed, name, rates));

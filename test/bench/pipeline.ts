@@ -1,84 +1,125 @@
-/** Throughput of a pipeline over two equal devices, one thread and one process each, against one such device, in turn. */
+/**
+ * Throughput of a pipeline over two equal devices with one core each and a shaped link between them, against one of them, in turn.
+ * `npm run bench:pipeline -- resnet50 --rounds 9 --block 3 --budget 120 --mbit 1000 --in-flight 8 --lasting 10000`, with
+ * --transport-shaping as without root.
+ */
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { readTimeline, reportOf, type TraceReport } from '../../compiler/cli/trace-report.ts';
 import { compile } from '../../compiler/compile.ts';
-import { measureDevice } from '../../compiler/measure/measure.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
+import { isPlanned, judge, type Planned } from '../../compiler/policies.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { openBundle } from '../../runtime/index.ts';
-import { flag, report, spread, summarise, temporaryFolder } from './measure.ts';
-import { growth, throughput } from './streaming.ts';
-import { clusterOf, link, type Rates } from './this-machine.ts';
+import { alone, hosts, LEFT, linkOf, measuredRates, pair, RIGHT, single, traced } from './left-and-right.ts';
+import { type Block, flag, inTurn, over, report, spread, summarise, temporaryFolder } from './measure.ts';
+import { growth } from './streaming.ts';
+import { measuredProfiles } from './testbed/measured-profiles.ts';
+import { openTestbed } from './testbed/open-testbed.ts';
+import type { Testbed } from './testbed/testbed.ts';
+import { clusterOf, type Rates } from './this-machine.ts';
 
 const rounds = flag('--rounds', 9);
-/** Seconds that one device works in a round. */
-const length = flag('--seconds', 2);
+/** Seconds. */
+const block = flag('--block', 3);
 /** The most seconds that profiling one model may take. */
 const budget = flag('--budget', 120);
+const megabits = flag('--mbit', 1000);
 /** Inferences of the long run, whose memory is watched. */
 const lasting = flag('--lasting', 10_000);
 const LASTS = 'lenet';
-const IN_FLIGHT = 4;
+/** More than devices and links have at work: while one is late for a moment, the other has something to do. */
+const inFlight = flag('--in-flight', 8);
 
-const folder = temporaryFolder();
+const say = (what: string): void => void process.stderr.write(`${(performance.now() / 1e3).toFixed(0)} s: ${what}\n`);
 
 /** Both builds of a model: all on one device, and a stage for each of two. */
-async function builds(name: string, rates: Rates) {
+async function builds(testbed: Testbed, name: string, rates: Rates) {
   const model = join(folder, `${name}.onnx`);
+  const [one, two] = [join(folder, `${name}-one`), join(folder, `${name}-two`)];
   writeModel(zoo[name]!.build({ batch: 1, sequence: 128 }), model);
-  const { profile } = await measureDevice([await importModel(model)], { threads: 1, budget, progress: () => {} });
-  const cluster = clusterOf(profile, rates);
-  const of = async (policy: string) => {
-    const output = join(folder, `${name}-${policy.split(':')[0]}`);
-    const { schedule } = await compile({ model, cluster, policy, output });
-    return { output, busy: schedule.devices.map(({ steps, times }) => busy(steps, times)) };
-  };
-  return { one: await of('whole:left'), two: await of('pipeline') };
+  say(`${name}: a profile, and a plan`);
+  const [left, right] = await measuredProfiles(testbed, [LEFT, RIGHT], model, folder, budget);
+  const cluster = clusterOf(left!, rates, right);
+  const whole = await judge(await importModel(model), cluster, 'local');
+  if (!isPlanned(whole)) throw new Error('no plan for one device');
+  await compile({ model, cluster: single, policy: `whole:${LEFT}`, output: one });
+  const { schedule } = await compile({ model, cluster, policy: 'pipeline', output: two });
+  return { one, two, predicted: longest(whole.schedule) / longest(schedule) };
 }
 
-/** Predicted seconds in which a device computes. */
-const busy = (steps: readonly { kind: string }[], times: readonly { start: number; end: number }[]): number =>
-  steps.reduce((sum, { kind }, i) => (kind === 'segment' ? sum + times[i]!.end - times[i]!.start : sum), 0);
+/** Predicted seconds in which the device computes that computes for the longest. */
+const longest = ({ devices }: Planned['schedule']): number =>
+  Math.max(
+    ...devices.map(({ steps, times }) =>
+      steps.reduce((sum, { kind }, i) => (kind === 'segment' ? sum + times[i]!.end - times[i]!.start : sum), 0),
+    ),
+  );
 
 /** Over so many inferences of a small model. */
-async function lastingGrowth(output: string): Promise<string> {
-  const bundle = await openBundle(output);
-  const text = await growth(bundle, Math.ceil(lasting / 40), IN_FLIGHT, (samples) => samples < 40);
+async function lastingGrowth(build: string): Promise<string> {
+  const bundle = await openBundle(build, { inFlight });
+  const text = await growth(bundle, Math.ceil(lasting / 40), inFlight, (samples) => samples < 40);
   await bundle.close();
   return `resident memory over ${lasting} inferences of ${LASTS}: ${text}`;
 }
 
-async function measure(name: string, rates: Rates) {
-  const { one, two } = await builds(name, rates);
-  const bundles = { one: await openBundle(one.output), two: await openBundle(two.output) };
-  const rate = await throughput(bundles.one, 8, IN_FLIGHT);
-  const count = Math.max(8, Math.ceil(rate * length));
-  const rows: { one: number; two: number; ratio: number }[] = [];
-  for (let round = -1; round < rounds; round++) {
-    const first = await throughput(bundles.one, count, IN_FLIGHT);
-    const second = await throughput(bundles.two, count, IN_FLIGHT);
-    if (round >= 0) rows.push({ one: first, two: second, ratio: second / first });
-  }
-  await Promise.all([bundles.one.close(), bundles.two.close()]);
-  const of = (key: 'one' | 'two' | 'ratio') => summarise(rows.map((row) => row[key]));
+async function measure(testbed: Testbed, name: string, rates: Rates) {
+  const { one, two, predicted } = await builds(testbed, name, rates);
+  say(`${name}: inferences`);
+  const device = await alone(testbed, one, inFlight);
+  const other = await alone(testbed, one, inFlight, RIGHT);
+  const [left, right] = await pair(testbed, two, inFlight);
+  const both: Block = async (seconds) => {
+    const each = await Promise.all([device.stream(seconds), other.stream(seconds)]);
+    return [1 / each.flat().reduce((sum, ms) => sum + 1 / ms, 0)];
+  };
+  const all = await inTurn({ one: device.stream, two: left.stream, both }, rounds, block);
+  await Promise.all([device, other, left, right].map((each) => each.end()));
+  const traces = await traced(testbed, two, inFlight, (feeder) => feeder.stream(block));
+  const { steps, utilisation } = reportOf(traces, await readTimeline(two));
+  const ratio = over(all, (round) => round.one / round.two);
+  const perSecond = (key: 'one' | 'two') => spread(summarise(all.map((round) => 1e3 / round[key])));
+  const stage = (host: string) =>
+    `${stageMs(steps, host).toFixed(2)} (${Math.round(100 * (utilisation[host] ?? 0))} %)`;
   return {
     model: name,
-    'one device, 1/s': spread(of('one')),
-    'two devices, 1/s': spread(of('two')),
-    'predicted ratio': Math.max(...one.busy) / Math.max(...two.busy),
-    ratio: of('ratio').median,
-    'its quartiles': spread(of('ratio'), 2),
-    aim: of('ratio').median >= 1.85 ? 'met' : 'missed',
+    'one device, 1/s': perSecond('one'),
+    'two devices, 1/s': perSecond('two'),
+    'one device, ms': over(all, (round) => round.one).median,
+    'left stage, ms (of the time)': stage(LEFT),
+    'right stage, ms (of the time)': stage(RIGHT),
+    'predicted ratio': predicted,
+    ratio: ratio.median,
+    'its quartiles': spread(ratio, 2),
+    'of two models side by side': over(all, (round) => round.one / round.both).median,
+    aim: ratio.median >= 1.85 ? 'met' : 'missed',
   };
 }
 
+/** Medians of a device's segments. */
+const stageMs = (steps: TraceReport['steps'], host: string): number =>
+  steps.reduce((sum, { device, measuredMs }) => (device === host ? sum + measuredMs : sum), 0);
+
+if (availableParallelism() < 2) {
+  process.stderr.write('bench:pipeline needs two cores\n');
+  process.exit(1);
+}
+const folder = temporaryFolder();
 const chosen = process.argv.slice(2).filter((word) => word in zoo);
 const standard = ['efficientnet-b0', 'resnet50', 'vgg16', 'densenet121', 'squeezenet', 'mobilenetv2'];
-const rates = await link();
-const rows = [];
-for (const name of chosen.length > 0 ? chosen : standard) rows.push(await measure(name, rates));
-const memory = lasting > 0 ? await lastingGrowth((await builds(LASTS, rates)).two.output) : '';
-report(
-  rows,
-  `median (quartiles) of ${rounds} rounds in turn, ${IN_FLIGHT} in flight; link ${rates.bandwidth}; aim: ratio 1.85 and more. ${memory}`,
-);
+const testbed = openTestbed({ hosts, links: [linkOf(megabits)] });
+try {
+  const { rates, text: link } = await measuredRates(testbed);
+  say(`the link has ${link}`);
+  const rows = [];
+  for (const name of chosen.length > 0 ? chosen : standard) rows.push(await measure(testbed, name, rates));
+  const memory = lasting > 0 ? await lastingGrowth((await builds(testbed, LASTS, rates)).two) : '';
+  report(
+    rows,
+    `one core each, the link has ${link}; median (quartiles) of ${rounds} rounds of blocks of ${block} s in turn, ${inFlight} in flight; stages as traced apart from that, and how much of the time they computed; two models side by side, one a device: what this machine has for two; aim: ratio 1.85 and more. ${memory}. ${testbed.note}`,
+  );
+} finally {
+  testbed.close();
+}
