@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { OpenDevice } from './behaviour.ts';
 import { chromeTrace } from './chrome-trace.ts';
+import { collectSeldom } from './collection.ts';
 import { driven } from './driven.ts';
 import { ShardonnxError } from './error.ts';
 import { notInputDevice } from './failures.ts';
@@ -33,6 +34,7 @@ export async function main(options: MainOptions, args: readonly string[] = proce
   const work: Work = {
     log: (_, code, message, fields) => console.error(new ShardonnxError(code, message, fields).format()),
   };
+  collectSeldom();
   try {
     await run(options, await readFlags(args, process.env), work);
   } catch (error) {

@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { collectSeldom } from '../../runtime/collection.ts';
 import {
   type DeviceTrace,
   type NamedTensors,
@@ -94,6 +95,8 @@ const say = (message: FromFeeder): void => void process.send?.(message);
 
 async function run(feeding: Feeding): Promise<void> {
   const { build, device: name, peers, listen, timeout, inFlight, trace = false, speed = 1 } = feeding;
+  // As a bundle's main.js.
+  collectSeldom();
   process.on('disconnect', () => process.exit(1));
   const stop = new AbortController();
   process.on('SIGTERM', () => stop.abort());
