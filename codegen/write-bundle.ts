@@ -86,7 +86,7 @@ const planSpecs = (plans: readonly BundlePlan[]): PlanSpec[] =>
   plans.map((one, i) => {
     const twice = plans.some(({ plan }, k) => k !== i && plan.policy === one.plan.policy);
     const name = twice ? `${one.plan.policy} (${i + 1})` : one.plan.policy;
-    return { name, devices: participants(one), bandwidth: one.bandwidth };
+    return { name, devices: participants(one), bandwidth: one.bandwidth, seconds: one.schedule.makespan };
   });
 
 /** Schedules whose channels and segments do not share a number. */

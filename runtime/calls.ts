@@ -1,12 +1,13 @@
 /** On the device that holds the inputs: how calls become inferences, under which plan, and again under another where peers fail. */
 import type { Choice } from './choice.ts';
 import type { Deadlines } from './deadlines.ts';
-import { comesFromOthers } from './failures.ts';
+import { abandoned, comesFromOthers } from './failures.ts';
 import { InFlight } from './in-flight.ts';
 import type { Parts } from './inference.ts';
 import { now } from './ipc.ts';
 import type { Links } from './links.ts';
 import type { Log } from './log.ts';
+import { Patience } from './patience.ts';
 import type { Peers } from './peers.ts';
 import type { NamedTensors } from './program.ts';
 import type { Readiness } from './readiness.ts';
@@ -37,6 +38,7 @@ export class Calls {
   readonly inFlight: InFlight;
   /** Those that have neither their outputs nor their error, by inference. */
   readonly #open = new Map<number, Call>();
+  readonly #patience: Patience;
   /** Settles when all earlier calls may begin, or may not. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -47,6 +49,9 @@ export class Calls {
     private readonly caller: Caller,
   ) {
     this.inFlight = new InFlight(limit, deadlines);
+    const { plans, fallback } = caller.choice;
+    const waits = (inference: number) => parts.mailbox.waits(inference);
+    this.#patience = new Patience(plans, fallback, waits, (inference) => this.#giveUp(inference));
   }
 
   /** Resolves when the inference has begun, in the order of calls. @throws peer-lost, not-ready, inference-timeout, stopped */
@@ -86,6 +91,10 @@ export class Calls {
     return this.#open.get(inference)?.devices.includes(peer) === false;
   }
 
+  close(): void {
+    this.#patience.close();
+  }
+
   async #mayBegin(): Promise<void> {
     const before = this.#turn;
     const own = this.#awaitPeers();
@@ -114,7 +123,7 @@ export class Calls {
     } catch (error) {
       // Is a device that did not do its part still there, and able to?
       if (comesFromOthers(error)) readiness.ask();
-      this.#open.delete(call.id);
+      this.#ends(call);
       const { fallback } = choice;
       if (hasFailed() || !comesFromOthers(error) || fallback === null || call.plan === fallback) {
         this.inFlight.failed(call.id);
@@ -124,7 +133,7 @@ export class Calls {
       this.inFlight.again(call.id, again.id, again.devices);
       log('info', 'repeated', `inference ${call.id} is repeated on this device alone, as ${again.id}`);
       return await this.#attempt(again, inputs).catch((reason) => {
-        this.#open.delete(again.id);
+        this.#ends(again);
         this.inFlight.failed(again.id);
         throw reason;
       });
@@ -136,15 +145,38 @@ export class Calls {
     const id = this.parts.mailbox.begin();
     const call = { id, plan, devices: choice.plans[plan]?.devices ?? [] };
     this.#open.set(id, call);
+    this.#watch();
     links.begins(call.devices);
     const sent = this.parts.transport.inProcess ? {} : { sent: now() };
     for (const device of call.devices) peers.tell(device, { kind: 'start', inference: id, plan, ...sent });
     return call;
   }
 
-  async #attempt({ id, plan }: Call, inputs: NamedTensors): Promise<NamedTensors> {
+  #ends(call: Call): void {
+    this.#open.delete(call.id);
+    this.#watch();
+  }
+
+  #watch(): void {
+    const [earliest] = this.#open.values();
+    this.#patience.watch(earliest);
+  }
+
+  /** As if a peer had been lost: it is repeated, and what still comes of it is dropped. */
+  #giveUp(inference: number): void {
+    const { choice } = this.caller;
+    const call = this.#open.get(inference);
+    if (!call || choice.isForced) return;
+    const { device } = this.parts.manifest;
+    const waited = (this.#patience.of(call.plan) ?? 0) / 1e3;
+    this.parts.mailbox.fail(inference, abandoned(device, choice.plans[call.plan]?.name ?? '', waited));
+  }
+
+  async #attempt(call: Call, inputs: NamedTensors): Promise<NamedTensors> {
+    const { id, plan } = call;
     const outputs = await this.caller.execute(id, plan, inputs);
-    this.#open.delete(id);
+    this.#patience.finished(call);
+    this.#ends(call);
     if (this.caller.peers.haveHeardOf(id)) this.inFlight.failed(id);
     else this.inFlight.finished(id, this.parts.manifest.device);
     return outputs;

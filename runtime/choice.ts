@@ -9,7 +9,7 @@ const INFERENCES = 5;
 
 /** The plans of a bundle; one of all devices where device.json names none. */
 export const plansOf = ({ plans, devices }: DeviceManifest): readonly PlanSpec[] =>
-  plans ?? [{ name: 'only', devices, bandwidth: null }];
+  plans ?? [{ name: 'only', devices, bandwidth: null, seconds: 0 }];
 
 export class Choice {
   readonly plans: readonly PlanSpec[];
@@ -33,6 +33,11 @@ export class Choice {
   use(plan: number | null): void {
     if (plan !== null && !this.plans[plan]) throw noSuchPlan(plan, this.plans.length);
     this.#forced = plan;
+  }
+
+  /** Whether it is one plan's turn whatever happens to links. */
+  get isForced(): boolean {
+    return this.#forced !== null;
   }
 
   /** @param bandwidth bytes per second; null: not known @returns a plan whose devices are ready, as far as there is one */

@@ -6,7 +6,7 @@ import { Choice } from './choice.ts';
 import type { Deadlines } from './deadlines.ts';
 import { deferred } from './deferred.ts';
 import { ShardonnxError } from './error.ts';
-import { noSuchPlan, notInputDevice, peerFailed, peerLost, stopped } from './failures.ts';
+import { ABANDONED, noSuchPlan, notInputDevice, peerLost, stopped, told } from './failures.ts';
 import type { AbortFrame, ClockFrame, StartFrame, TensorFrame } from './frame.ts';
 import { inference, type Parts } from './inference.ts';
 import { checkInputs } from './inputs.ts';
@@ -310,12 +310,13 @@ export class RunningDevice implements OpenDevice, TransportListener {
       this.#peers.tell(inputDevice, { kind: 'done', inference: id });
     } catch (error) {
       if (!(error instanceof ShardonnxError)) this.#fail(error);
+      else if (error.code === ABANDONED) return this.#log('info', error.code, error.message, { inference: id });
       this.behaviour.onFailure?.(id, error);
     }
   }
 
   #onAbort(from: string, frame: AbortFrame): void {
-    const error = peerFailed(frame.device, frame.code, frame.message);
+    const error = told(frame);
     if (frame.inference === null) {
       if (this.behaviour.rejoin === false) {
         this.#peers.leave(from, error);
@@ -375,6 +376,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
       // Its devices had their time; the peers are told all the same.
     }
     this.#links.close();
+    this.#calls.close();
     this.#results.end();
     await this.#activity.quiet();
     if (!this.#error) this.#peers.tellAll({ kind: 'bye' });

@@ -34,12 +34,30 @@ export const badFrame = (device: string, from: string, reason: string) =>
     hint: 'use bundles of one build; if they are, something else speaks on that connection',
   });
 
+/** The holder of the inputs has given up an inference whose link has dropped, and repeats it on its own. */
+export const ABANDONED = 'abandoned';
+
+export const abandoned = (device: string, plan: string, waited: number) =>
+  new ShardonnxError(ABANDONED, `${device} waited ${seconds(waited)} for peers, longer than ${plan} lets expect`);
+
+/** What another device says of its failure in an inference, or for good. @param device where it failed, which need not be a direct neighbour */
+export const told = ({
+  device,
+  code,
+  message,
+}: {
+  readonly device: string;
+  readonly code: string;
+  readonly message: string;
+}) => (code === ABANDONED ? new ShardonnxError(ABANDONED, message) : peerFailed(device, code, message));
+
 export const noSuchPlan = (plan: number, plans: number) =>
   new ShardonnxError('no-such-plan', `there is no plan ${plan}: the build has ${plans}, counted from 0`);
 
 /** Whether it was another device that failed, or could not be reached in time. */
 export const comesFromOthers = (error: unknown): boolean =>
-  error instanceof ShardonnxError && ['peer-lost', 'peer-failed', 'receive-timeout', 'bad-frame'].includes(error.code);
+  error instanceof ShardonnxError &&
+  ['peer-lost', 'peer-failed', 'receive-timeout', 'bad-frame', ABANDONED].includes(error.code);
 
 export const stopped = (device: string) => new ShardonnxError('stopped', `${device} was stopped`);
 

@@ -83,6 +83,11 @@ export class Mailbox {
     return this.#boxes.get(inference)?.begun ?? false;
   }
 
+  /** Whether this inference waits for a tensor. */
+  waits(inference: number): boolean {
+    return (this.#boxes.get(inference)?.waiting.size ?? 0) > 0;
+  }
+
   get running(): number[] {
     return [...this.#boxes].flatMap(([inference, { begun }]) => (begun ? [inference] : []));
   }

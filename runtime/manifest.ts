@@ -30,6 +30,8 @@ export interface PlanSpec {
   readonly devices: readonly string[];
   /** Bytes per second of links, from and to, between which it is the best one; null: only where no other can be used. */
   readonly bandwidth: readonly [number, number] | null;
+  /** Predicted, of an inference at such bandwidths; 0: nothing is. */
+  readonly seconds: number;
 }
 
 export interface DeviceManifest {

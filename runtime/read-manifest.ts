@@ -117,9 +117,10 @@ function channelSpec(value: unknown, at: string): ChannelSpec {
 function planSpec(value: unknown, at: string): PlanSpec {
   const o = object(value, at);
   const devices = list(o.devices, `${at}.devices`, text);
-  if (o.bandwidth === null) return { name: text(o.name, `${at}.name`), devices, bandwidth: null };
+  const common = { name: text(o.name, `${at}.name`), devices, seconds: number(o.seconds, `${at}.seconds`) };
+  if (o.bandwidth === null) return { ...common, bandwidth: null };
   const [from = 0, to = 0] = list(o.bandwidth, `${at}.bandwidth`, positive);
-  return { name: text(o.name, `${at}.name`), devices, bandwidth: [from, to] };
+  return { ...common, bandwidth: [from, to] };
 }
 
 function segmentSpec(value: unknown, at: string): SegmentSpec {
@@ -169,6 +170,11 @@ function text(value: unknown, at: string): string {
 
 function positive(value: unknown, at: string): number {
   if (typeof value !== 'number' || !(value > 0)) throw wrongType(value, at, 'a number above 0');
+  return value;
+}
+
+function number(value: unknown, at: string): number {
+  if (typeof value !== 'number' || !(value >= 0)) throw wrongType(value, at, 'a number');
   return value;
 }
 

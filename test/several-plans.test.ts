@@ -227,6 +227,7 @@ test('a plan is kept near its border, left at once far from it, and after some i
     name,
     devices,
     bandwidth,
+    seconds: 0,
   });
   const plans = [plan('middle', [10, 20]), plan('slow', [1, 10]), plan('fast', [20, 40]), plan('alone', null, ['a'])];
   let ready = true;
