@@ -65,6 +65,7 @@ export async function openBundle(directory: string, options: BundleOptions = {})
     directory,
     manifests,
     threads: ({ threads }) => options.threads ?? threads ?? share,
+    cores: share,
     timeouts: {
       inference: options.timeout ?? DEFAULT_TIMEOUTS.inference,
       connect: options.connectTimeout ?? DEFAULT_TIMEOUTS.connect,

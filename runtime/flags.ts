@@ -17,6 +17,8 @@ export interface Flags {
   /** Inferences at once. */
   readonly inFlight: number;
   readonly threads: number | undefined;
+  /** That no other program takes. */
+  readonly cores: number | undefined;
   /** Folder. */
   readonly keys: string | undefined;
   readonly insecure: boolean;
@@ -48,6 +50,7 @@ const OPTIONS = {
   'in-flight': { type: 'string' },
   trace: { type: 'string' },
   threads: { type: 'string' },
+  cores: { type: 'string' },
   keys: { type: 'string' },
   insecure: { type: 'boolean' },
   stay: { type: 'boolean' },
@@ -77,6 +80,7 @@ export async function readFlags(args: readonly string[], env: NodeJS.ProcessEnv)
     inFlight: given.number('in-flight', true) ?? 1,
     trace: given.text('trace'),
     threads: given.number('threads', true),
+    cores: given.number('cores', true),
     keys: given.text('keys'),
     insecure: given.yes('insecure'),
     stay: given.yes('stay'),

@@ -26,6 +26,7 @@ export function help(manifest: DeviceManifest): string {
     '  --in-flight N                    inferences at once, 1',
     '  --trace FILE                     what was done and when, for Chrome or ui.perfetto.dev',
     "  --threads N                      onnxruntime's",
+    '  --cores N                        that no other program takes; all that this one may use',
     `  --timeout SECONDS                for every wait during an inference, ${DEFAULT_TIMEOUTS.inference}`,
     `  --connect-timeout SECONDS        for all peers to come, ${DEFAULT_TIMEOUTS.connect}`,
     '  --http PORT                      /healthz, /readyz, /metrics for this machine; 0.0.0.0:PORT for all',

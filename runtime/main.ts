@@ -60,6 +60,7 @@ async function run({ directory, program }: MainOptions, flags: Flags, work: Work
     ...(flags.plan !== undefined && { plan: flags.plan - 1 }),
     trace: flags.trace !== undefined,
     ...(flags.threads !== undefined && { threads: flags.threads }),
+    ...(flags.cores !== undefined && { cores: flags.cores }),
   };
   if (flags.ipc) return driven(common, flags.listen ?? 'tcp://127.0.0.1:*');
   const manifest = await readDeviceManifest(directory);

@@ -103,11 +103,12 @@ export class Member {
 }
 
 function start(
-  { directory, timeouts, threads, inFlight, trace, plan }: TeamSetup,
+  { directory, timeouts, threads, cores, inFlight, trace, plan }: TeamSetup,
   manifest: DeviceManifest,
 ): ChildProcess {
   const flags = {
     threads: threads(manifest),
+    cores,
     'in-flight': inFlight,
     // Whatever the file: this parent asks for it.
     ...(trace && { trace: 'ipc' }),

@@ -66,6 +66,8 @@ class MemoryTransport implements Transport {
     });
   }
 
+  letGo(): void {}
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,5 +1,5 @@
 /** Opens a device's folder: what is in it is checked and loaded before the device joins its peers. */
-
+import { availableParallelism } from 'node:os';
 import type { Behaviour, OpenDevice } from './behaviour.ts';
 import { Deadlines } from './deadlines.ts';
 import { RunningDevice } from './device.ts';
@@ -20,6 +20,8 @@ export interface DeviceOptions extends Behaviour {
   readonly timeouts?: Partial<Timeouts>;
   /** onnxruntime's; device.json's if not given. */
   readonly threads?: number | null;
+  /** Cores that no other program takes; this machine's if not given. */
+  readonly cores?: number;
   /** Told how long each finished inference took here. */
   readonly onInference?: (ms: number) => void;
 }
@@ -29,10 +31,11 @@ export interface DeviceOptions extends Behaviour {
  * @throws bundle-invalid, bundle-altered, segment-failed, dependency-missing, and what {@link Transport.open} throws
  */
 export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
-  const { directory, threads } = options;
+  const { directory, cores = availableParallelism() } = options;
   const manifest = await readDeviceManifest(directory);
   await verifyFiles(directory, manifest);
-  const segments = await loadSegments(directory, manifest, threads === undefined ? manifest.threads : threads);
+  const { threads = manifest.threads } = options;
+  const segments = await loadSegments(directory, manifest, threads);
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
   const recorder = new Recorder(
     manifest.segments.map(({ file }) => file),
@@ -50,7 +53,12 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
     mailbox,
     trace: options.trace ? new Trace(manifest) : null,
     turns: new Turns(() => mailbox.size <= 1),
-    transport: options.transport({ manifest, timeouts, dropped: recorder.dropped }),
+    transport: options.transport({
+      manifest,
+      timeouts,
+      dropped: recorder.dropped,
+      spareCore: threads !== null && threads < cores,
+    }),
   });
   await device.open();
   return device;

@@ -15,6 +15,8 @@ export interface TeamSetup {
   readonly manifests: readonly DeviceManifest[];
   /** onnxruntime's. */
   readonly threads: (manifest: DeviceManifest) => number;
+  /** For each device, of this machine's. */
+  readonly cores: number;
   readonly timeouts: Timeouts;
   /** The plan to use, by its index, whatever the bandwidth. */
   readonly plan: number | undefined;

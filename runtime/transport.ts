@@ -46,6 +46,8 @@ export interface Transport {
   open(listener: TransportListener): Promise<void>;
   /** Returns at once, whatever the peer does. */
   send(to: string, frame: PeerFrame | { readonly kind: 'bye' }): void;
+  /** Before onnxruntime takes the cores: what was sent is on its way. */
+  letGo(): void;
   /** Frames already sent are still delivered, as far as the peer takes them within a second. */
   close(): Promise<void>;
 }
@@ -54,6 +56,8 @@ export interface TransportSetup {
   readonly manifest: DeviceManifest;
   readonly dropped: Dropped;
   readonly timeouts: Timeouts;
+  /** Whether onnxruntime's threads leave a core to others. */
+  readonly spareCore: boolean;
 }
 
 export type TransportFactory = (setup: TransportSetup) => Transport;

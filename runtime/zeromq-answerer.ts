@@ -74,9 +74,14 @@ export class Answerer {
     this.#peers.get(to)?.outbox.add(header, payload);
   }
 
+  /** What was sent is handed to ZeroMQ. */
+  flush(): void {
+    for (const { outbox } of this.#peers.values()) outbox.flush();
+  }
+
   close(): void {
     if (this.#closed) return;
-    for (const { outbox } of this.#peers.values()) outbox.flush();
+    this.flush();
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.socket.linger = LINGER;

@@ -45,12 +45,17 @@ export class Caller {
     if (this.#connection.joined) this.#send(this.#connection, parts);
   }
 
+  /** What was sent is handed to ZeroMQ. */
+  flush(): void {
+    this.#connection.outbox.flush();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#renewal);
-    const { socket, outbox } = this.#connection;
-    outbox.flush();
+    const { socket } = this.#connection;
+    this.flush();
     // There is no use in waiting for a peer that is gone.
     socket.linger = this.#renewal ? 0 : LINGER;
     socket.close();

@@ -48,6 +48,7 @@ class Held {
         inProcess: inner.inProcess,
         open: (listener) => inner.open(listener),
         close: () => inner.close(),
+        letGo: () => inner.letGo(),
         send: (to, frame) => {
           const send = () => inner.send(to, frame);
           if (this.#holds && setup.manifest.device === from && frame.kind === 'tensor') this.#kept.push(send);

@@ -90,6 +90,7 @@ function linksOf(device: string, chooser: string | null) {
     inProcess: false,
     open: async () => {},
     close: async () => {},
+    letGo: () => {},
     send: (_: string, frame: PeerFrame | { readonly kind: 'bye' }) => void (frame.kind !== 'bye' && sent.push(frame)),
   };
   const peers = new Peers(manifest, transport);

@@ -24,11 +24,15 @@ const big = (elements: number) =>
   `{ type: 'float32', dims: [${elements}], data: new Float32Array(${elements}).fill(3) }`;
 const RETURN = 'return { y: (await device.segment(0, [inputs.x]))[0] };';
 
-test('what was handed over leaves while the event loop is held, as onnxruntime holds it', async () => {
-  const elements = 4 << 20;
+/**
+ * The robot sends so many elements and holds its event loop until the server has them.
+ * @param then what it does in between
+ */
+async function holdsUntilArrived(elements: number, then: string): Promise<void> {
   const robot = `
     const { existsSync } = await import('node:fs');
     device.send('server', 0, ${big(elements)});
+    ${then}
     const pause = new Int32Array(new SharedArrayBuffer(4));
     const end = Date.now() + 15_000;
     while (!existsSync(process.env.ARRIVED)) {
@@ -47,7 +51,12 @@ test('what was handed over leaves while the event loop is held, as onnxruntime h
   delete process.env.ARRIVED;
   assert.ok((await bundle.infer(given(1, 2, 3, 4))).outputs.y);
   await bundle.close();
-});
+}
+
+test('what was handed over leaves while the event loop is held, as onnxruntime holds it', () =>
+  holdsUntilArrived(4 << 20, ''));
+
+test('a small tensor too leaves before a segment runs', () => holdsUntilArrived(4, 'device.segment(0, [inputs.x]);'));
 
 /** Bytes that this process holds, by where. */
 async function held(): Promise<Readonly<Record<'heapUsed' | 'external' | 'arrayBuffers', number>>> {
