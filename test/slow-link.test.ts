@@ -128,8 +128,8 @@ test('several in flight: each has its own answer, in order', async () => {
   held.hold();
   const seeds = Array.from({ length: 9 }, (_, seed) => seed);
   const order: number[] = [];
-  const running = seeds.map(async (seed) => {
-    const inputs = await inputsOf(seed);
+  const given = await Promise.all(seeds.map(inputsOf));
+  const running = given.map(async (inputs, seed) => {
     const outputs = await a.infer(inputs);
     order.push(seed);
     assertEqualOutputs(outputs, await reference(modelFile('mlp'), inputs));
