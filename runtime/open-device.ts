@@ -5,6 +5,7 @@ import { Deadlines } from './deadlines.ts';
 import { RunningDevice } from './device.ts';
 import { silent } from './log.ts';
 import { Mailbox } from './mailbox.ts';
+import { leavesCore } from './nap.ts';
 import { readDeviceManifest } from './read-manifest.ts';
 import { loadSegments } from './segment.ts';
 import { Recorder } from './stats.ts';
@@ -57,7 +58,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
       manifest,
       timeouts,
       dropped: recorder.dropped,
-      spareCore: threads !== null && threads < cores,
+      spareCore: leavesCore(threads, cores),
     }),
   });
   await device.open();

@@ -6,6 +6,7 @@ import { ShardonnxError } from './error.ts';
 import { encodeFrame } from './frame.ts';
 import { Joining } from './handshake.ts';
 import type { Keys } from './keys.ts';
+import { nap } from './nap.ts';
 import type { Transport, TransportFactory, TransportListener, TransportSetup } from './transport.ts';
 import { callersOf, listenersOf, peersOf } from './transport.ts';
 import { Answerer } from './zeromq-answerer.ts';
@@ -27,17 +28,10 @@ export const zeromqTransport =
   (setup) =>
     new ZeromqTransport(setup, options);
 
-/**
- * ms that the event loop gives up its core, for ZeroMQ's thread to take it: the system lets a thread that computes go on for up to
- * 4 ms although another one has woken up, and a message sent before a segment waited 2 ms. ZeroMQ's thread keeps it while it writes.
- */
-const NAP = 0.05;
-
 class ZeromqTransport implements Transport {
   readonly inProcess = false;
   readonly #callers = new Map<string, Caller>();
   readonly #joining: Joining;
-  readonly #nap = new Int32Array(new SharedArrayBuffer(4));
   #answerer: Answerer | undefined;
   /** Something, since the last nap. */
   #sent = false;
@@ -84,7 +78,7 @@ class ZeromqTransport implements Transport {
     this.#sent = false;
     for (const caller of this.#callers.values()) caller.flush();
     this.#answerer?.flush();
-    if (!this.setup.spareCore) Atomics.wait(this.#nap, 0, 0, NAP);
+    if (!this.setup.spareCore) nap();
   }
 
   async close(): Promise<void> {

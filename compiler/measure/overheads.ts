@@ -1,9 +1,11 @@
 /** What a run of a session costs beside its operators: itself, what it hands over, memory that caches have forgotten, joins and cuts. */
 import { rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { GraphBuilder } from '../../codegen/graph-builder.ts';
 import type { TensorSpec } from '../../runtime/manifest.ts';
 import { onnxruntime } from '../../runtime/modules.ts';
+import { leavesCore } from '../../runtime/nap.ts';
 import { sessionOptions } from '../../runtime/segment.ts';
 import type { Region } from '../ir/region.ts';
 import { wholeRegion } from '../ir/region.ts';
@@ -148,7 +150,7 @@ export async function measureOverheads(place: Place): Promise<Pick<Profile, 'ses
   const [kept, all] = await timeRuns([touching(SHAPE, false), touching(SHAPE, true)], place, afterAll);
   return {
     session: { seconds: seconds!, alone: alone!, outputs: bytesOf(SHAPE) / Math.max(all! - kept!, all! / 100) },
-    messages: await measureMessages(afterOne),
+    messages: await measureMessages(afterOne, leavesCore(place.threads, availableParallelism())),
     memory: await memoryRates(place),
   };
 }
