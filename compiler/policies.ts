@@ -44,20 +44,23 @@ function lowered(program: Program<'imported'>, cluster: Cluster, plan: Plan, { b
   return lower(program, { cluster, plan: { ...plan, maxRelativeError: 1, encodings: Object.fromEntries(encodings) } });
 }
 
-/** For policies that have several plans to choose from. */
-const judgeOf =
-  (program: Program<'imported'>, cluster: Cluster, request: Request): Judge =>
-  (operators) => {
-    const { objective, deadline = Number.POSITIVE_INFINITY } = request;
+/** Judges for policies that have several plans to choose from; what it has lowered need not be lowered again. */
+function judging(program: Program<'imported'>, cluster: Cluster, request: Request) {
+  const { objective, deadline = Number.POSITIVE_INFINITY } = request;
+  const schedules = new Map<Plan['operators'], Schedule>();
+  const judge: Judge = (operators) => {
     const plan: Plan = { format: 1, model: program.name, policy: 'candidate', operators };
     try {
       const { schedule } = lowered(program, cluster, plan, request);
+      schedules.set(operators, schedule);
       return schedule.makespan > deadline ? Number.POSITIVE_INFINITY : objectiveValue(cluster, schedule, objective);
     } catch (error) {
       if (error instanceof CompileError) return Number.POSITIVE_INFINITY;
       throw error;
     }
   };
+  return { judge, schedules };
+}
 
 /** A policy's plan, lowered and simulated, or what the user could mend. */
 export async function judge(
@@ -67,8 +70,10 @@ export async function judge(
   request: Request = {},
 ): Promise<Judged> {
   try {
-    const plan = await makePlan(program, cluster, policy, request, judgeOf(program, cluster, request));
-    return { policy, plan, schedule: lowered(program, cluster, plan, request).schedule };
+    const { judge, schedules } = judging(program, cluster, request);
+    const plan = await makePlan(program, cluster, policy, request, judge);
+    const schedule = schedules.get(plan.operators) ?? lowered(program, cluster, plan, request).schedule;
+    return { policy, plan, schedule };
   } catch (error) {
     if (error instanceof CompileError) return { policy, error };
     throw error;
@@ -132,7 +137,7 @@ export async function planBy(
   request: Request = {},
 ): Promise<Plan> {
   if (policy !== AUTO && request.deadline === undefined) {
-    return makePlan(program, cluster, policy, request, judgeOf(program, cluster, request));
+    return makePlan(program, cluster, policy, request, judging(program, cluster, request).judge);
   }
   const judged: Judged[] = [];
   const names = policy === AUTO ? comparable(program) : [policy];

@@ -50,11 +50,21 @@ function costsOfDevice(imported: Program<'imported'>, roofline: Roofline, device
   }
 }
 
+const known = new WeakMap<Program<'imported'>, WeakMap<Cluster, Required<Costs>>>();
+
 /**
- * The costs of an imported program's operators, and of tiles of them, on the devices of a cluster.
+ * The costs of an imported program's operators, and of tiles of them, on the devices of a cluster. Computed once for both.
  * @throws profile, layer-table where a device's file knows none of the model's operators
  */
 export function costsOf(imported: Program<'imported'>, cluster: Cluster): Required<Costs> {
+  const clusters = known.get(imported) ?? new WeakMap<Cluster, Required<Costs>>();
+  known.set(imported, clusters);
+  const costs = clusters.get(cluster) ?? makeCosts(imported, cluster);
+  clusters.set(cluster, costs);
+  return costs;
+}
+
+function makeCosts(imported: Program<'imported'>, cluster: Cluster): Required<Costs> {
   const roofline = new Roofline(imported);
   const devices = new Map(cluster.devices.map((device) => [device.name, costsOfDevice(imported, roofline, device)]));
   const of = (name: string): DeviceCosts => {

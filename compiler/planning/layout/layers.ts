@@ -2,9 +2,10 @@
  * A program as planners see it that cut every operator along one axis: layers (operators fused with the elementwise ones that
  * follow), for each the exact spans a tile reads, and what a tile costs.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type Cluster, linkBetween } from '../../cluster/cluster.ts';
 import { occupiedSeconds, queueOf } from '../../cluster/transfer.ts';
-import { type Program, tensorOf, wholeValue, writes } from '../../ir/program.ts';
+import { type Compute, type Program, tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import type { Costs } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
 import { cutsOf } from '../cuts.ts';
@@ -184,6 +185,9 @@ function isAlike(first: AxisCut, second: AxisCut, tensor: string): boolean {
   });
 }
 
+/** Share by which sums differ that were added up in another order. */
+export const ROUNDING = 1e-9;
+
 /** Seconds: devices that no link joins are as far apart as can be, no plan sends between them. */
 export const NO_LINK = 1e9;
 
@@ -203,6 +207,58 @@ function linksOf(cluster: Cluster): LayerGraph['link'] {
   return (from, to) => links[from]![to]!;
 }
 
+/** What tiles of a layer cost, by their size: wherever they lie, they cost what one in the middle does. */
+class TileSizes {
+  private readonly known = new Map<number, { readonly tiles: readonly Compute[]; readonly seconds: number[] }>();
+
+  constructor(
+    private readonly program: Program<'imported'>,
+    private readonly layer: Layer,
+  ) {}
+
+  /** @param index of the device */
+  seconds(costs: Costs, device: string, index: number, size: number): number {
+    let found = this.known.get(size);
+    if (!found) {
+      found = { tiles: this.tilesOf(size), seconds: [] };
+      this.known.set(size, found);
+    }
+    found.seconds[index] ??= found.tiles.reduce((sum, tile) => sum + costs.seconds(device, this.program, tile), 0);
+    return found.seconds[index];
+  }
+
+  private tilesOf(size: number): Compute[] {
+    const { cuts, length, step } = this.layer;
+    const begin = size % step === 0 ? Math.floor((length - size) / 2 / step) * step : length - size;
+    return cuts.map(({ operator, cut, letter }) => {
+      if (!cut) return operator;
+      const spans = { ...wholeSpans(cut), [letter]: [begin, begin + size] as const };
+      return tileOf(this.program, operator, cut, { device: '', spans });
+    });
+  }
+}
+
+/**
+ * Whether two graphs differ in nothing but names: what a layout takes in one it takes in the other. So it is with rows and
+ * columns of square pictures.
+ */
+export function areAlike(a: LayerGraph, b: LayerGraph): boolean {
+  const shapeOf = ({ layers, tensors }: LayerGraph) => ({
+    layers: layers.map(({ cuts: _, ...rest }) => rest),
+    tensors,
+  });
+  if (!isDeepStrictEqual(shapeOf(a), shapeOf(b))) return false;
+  return a.layers.every(({ index, length, step }) =>
+    [1, 2, 4].every((parts) => {
+      const size = Math.ceil(length / parts / step) * step;
+      return a.cluster.devices.every((_, device) => {
+        const [one, other] = [a, b].map((graph) => graph.seconds(device, index, 0, Math.min(size, length)));
+        return Math.abs(one! - other!) <= ROUNDING * one!;
+      });
+    }),
+  );
+}
+
 /** The layers of a program and what they cost on the devices of a cluster. */
 export function layerGraphOf(
   program: Program<'imported'>,
@@ -212,12 +268,7 @@ export function layerGraphOf(
 ): LayerGraph {
   const { layers, tensors } = new LayerBuilder(program, options).build();
   const names = cluster.devices.map(({ name }) => name);
-  const known = names.map(() => layers.map(() => new Map<number, number>()));
-  const tileSeconds = (device: string, { operator, cut, letter }: AxisCut, begin: number, end: number) => {
-    if (!cut) return costs.seconds(device, program, operator);
-    const spans = { ...wholeSpans(cut), [letter]: [begin, end] as const };
-    return costs.seconds(device, program, tileOf(program, operator, cut, { device, spans }));
-  };
+  const sizes = layers.map((layer) => new TileSizes(program, layer));
   return {
     program,
     cluster,
@@ -225,18 +276,7 @@ export function layerGraphOf(
     tensors,
     inputs: names.indexOf(cluster.inputs),
     outputs: names.indexOf(cluster.outputs),
-    seconds(device, index, begin, end) {
-      const memo = known[device]![index]!;
-      const size = end - begin;
-      const found = memo.get(size);
-      if (found !== undefined) return found;
-      const { cuts, length, step } = layers[index]!;
-      // Tiles of equal size cost the same wherever they lie: what one in the middle does.
-      const from = size % step === 0 ? Math.floor((length - size) / 2 / step) * step : length - size;
-      const seconds = cuts.reduce((sum, cut) => sum + tileSeconds(names[device]!, cut, from, from + size), 0);
-      memo.set(size, seconds);
-      return seconds;
-    },
+    seconds: (device, index, begin, end) => sizes[index]!.seconds(costs, names[device]!, device, end - begin),
     border: (device, bytes) => costs.border(names[device]!, bytes),
     assemble: (device, bytes) => costs.assemble?.(names[device]!, bytes) ?? 0,
     link: linksOf(cluster),

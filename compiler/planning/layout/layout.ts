@@ -42,11 +42,16 @@ interface Held {
   readonly wave?: number;
 }
 
-/** What a device made of a tensor: adjoining pieces, and the span they are together. */
-interface Made {
+/** What a device has of a tensor. */
+interface Holding {
+  /** What it made itself: adjoining pieces, and the span they are together. */
+  readonly made: Held[];
   begin: number;
   end: number;
-  readonly pieces: Held[];
+  readonly received: Held[];
+  /** Spans that it has as one, and spans that it carried over from an earlier wave. */
+  readonly joined: Interval[];
+  readonly carried: Interval[];
 }
 
 /** Turns a layout into tasks on devices and links. */
@@ -58,13 +63,9 @@ class LayoutTasks {
   readonly receiving: number[];
   readonly weightBytes: number[];
   private readonly devices: number;
-  /** By tensor, then device. What a device made itself, and what it received. */
-  private readonly made: Made[][];
-  private readonly received: Held[][][];
+  /** By tensor and device; those that a device has nothing to do with are left out. */
+  private readonly holdings: (Holding | undefined)[];
   private readonly borders = new Set<number>();
-  /** By tensor and device: spans that the device has as one, and spans that it carried over from an earlier wave. */
-  private readonly joined: Interval[][];
-  private readonly carried: Interval[][];
   /** First task of each device: where transfers for it arrive, no session ends. */
   private readonly first: (number | undefined)[];
 
@@ -79,10 +80,7 @@ class LayoutTasks {
       ...cluster.devices.map(() => 'priority' as const),
       ...Array.from({ length: links }, () => 'fifo' as const),
     ]);
-    this.made = tensors.map(() => cluster.devices.map((): Made => ({ begin: 0, end: 0, pieces: [] })));
-    this.received = tensors.map(() => cluster.devices.map((): Held[] => []));
-    this.joined = Array.from({ length: tensors.length * this.devices }, () => []);
-    this.carried = Array.from({ length: tensors.length * this.devices }, () => []);
+    this.holdings = Array.from({ length: tensors.length * this.devices }, () => undefined);
     this.first = cluster.devices.map(() => undefined);
     this.busy = cluster.devices.map(() => 0);
     this.sending = cluster.devices.map(() => 0);
@@ -107,8 +105,8 @@ class LayoutTasks {
     const wanted = [...tensors.keys()].filter((tensor) => tensors[tensor]!.wanted);
     for (const tensor of wanted) this.provide(null, tensor, device, 0, tensors[tensor]!.length, 1);
     const joined = wanted.filter((tensor) => {
-      const isMadeHere = this.made[tensor]![device]!.pieces.length > 0;
-      return tensors[tensor]!.maker !== null && (isMadeHere || this.received[tensor]![device]!.length > 1);
+      const { made, received } = this.holding(tensor, device);
+      return tensors[tensor]!.maker !== null && (made.length > 0 || received.length > 1);
     });
     if (joined.length === 0) return;
     const bytes = joined.reduce((sum, tensor) => sum + tensors[tensor]!.unitBytes * tensors[tensor]!.length, 0);
@@ -116,9 +114,8 @@ class LayoutTasks {
     const task = this.tasks.add(device, seconds, Number.POSITIVE_INFINITY);
     this.busy[device]! += seconds;
     for (const tensor of joined) {
-      for (const held of [this.made[tensor]![device]!.pieces, this.received[tensor]![device]!]) {
-        this.wait(task, held, 0, tensors[tensor]!.length);
-      }
+      const { made, received } = this.holding(tensor, device);
+      for (const held of [made, received]) this.wait(task, held, 0, tensors[tensor]!.length);
     }
   }
 
@@ -136,11 +133,20 @@ class LayoutTasks {
     this.weightBytes[device]! += layer.weightBytes * share;
   }
 
+  private holding(tensor: number, device: number): Holding {
+    const index = tensor * this.devices + device;
+    const found = this.holdings[index];
+    if (found) return found;
+    const holding: Holding = { made: [], begin: 0, end: 0, received: [], joined: [], carried: [] };
+    this.holdings[index] = holding;
+    return holding;
+  }
+
   private make(tensor: number, device: number, held: Held): void {
-    const made = this.made[tensor]![device]!;
-    made.begin = made.pieces.length === 0 ? held.begin : Math.min(made.begin, held.begin);
-    made.end = Math.max(made.end, held.end);
-    made.pieces.push(held);
+    const holding = this.holding(tensor, device);
+    holding.begin = holding.made.length === 0 ? held.begin : Math.min(holding.begin, held.begin);
+    holding.end = Math.max(holding.end, held.end);
+    holding.made.push(held);
   }
 
   private read(task: number, layer: Layer, read: LayerRead, { device, begin, end }: Piece, wave: number): void {
@@ -149,8 +155,9 @@ class LayoutTasks {
     const share = read.fraction * (read.proportional ? (end - begin) / layer.length : 1);
     if (from >= to) return;
     this.provide(task, read.tensor, device, from, to, share);
-    this.assemble(task, read.tensor, device, from, to, share);
-    this.carry(task, read.tensor, device, from, to, wave);
+    const holding = this.holding(read.tensor, device);
+    this.assemble(task, holding, read.tensor, device, from, to, share);
+    this.carry(task, holding, read.tensor, device, from, to, wave);
   }
 
   /** Makes `task` wait for a span of a tensor on a device; what the device lacks is sent by those that made it. */
@@ -162,15 +169,15 @@ class LayoutTasks {
     end: number,
     share: number,
   ): void {
-    const own = this.made[tensor]![device]!;
-    this.wait(task, own.pieces, begin, end);
+    const own = this.holding(tensor, device);
+    this.wait(task, own.made, begin, end);
     if (own.begin <= begin && end <= own.end) return;
-    const received = this.received[tensor]![device]!;
-    this.wait(task, received, begin, end);
-    let missing = subtract([[begin, end]], [own, ...received]);
+    this.wait(task, own.received, begin, end);
+    let missing = subtract(subtract([[begin, end]], [own]), own.received);
     for (let from = 0; from < this.devices && missing.length > 0; from++) {
-      if (from === device) continue;
-      for (const held of this.made[tensor]![from]!.pieces) {
+      const other = this.holdings[tensor * this.devices + from];
+      if (from === device || !other) continue;
+      for (const held of other.made) {
         for (const [low, high] of missing) {
           const [first, last] = [Math.max(low, held.begin), Math.min(high, held.end)];
           if (first < last) this.send(task, tensor, from, device, { begin: first, end: last, task: held.task }, share);
@@ -183,10 +190,16 @@ class LayoutTasks {
   }
 
   /** What is not there as one piece of just this span has to be joined or cut, once. */
-  private assemble(task: number, tensor: number, device: number, begin: number, end: number, share: number): void {
-    const isJustThis = (one: Held) => one.begin === begin && one.end === end;
-    if (this.made[tensor]![device]!.pieces.some(isJustThis) || this.received[tensor]![device]!.some(isJustThis)) return;
-    if (!isNew(this.joined[tensor * this.devices + device]!, begin, end)) return;
+  private assemble(
+    task: number,
+    { made, received, joined }: Holding,
+    tensor: number,
+    device: number,
+    begin: number,
+    end: number,
+    share: number,
+  ): void {
+    if (isThere(made, begin, end) || isThere(received, begin, end) || !isNew(joined, begin, end)) return;
     const bytes = this.graph.tensors[tensor]!.unitBytes * (end - begin) * share;
     const seconds = this.graph.assemble(device, bytes);
     this.tasks.lengthen(task, seconds);
@@ -194,11 +207,20 @@ class LayoutTasks {
   }
 
   /** What was made in an earlier wave has left that wave's session; once, whoever reads it. */
-  private carry(task: number, tensor: number, device: number, begin: number, end: number, wave: number): void {
-    for (const held of this.made[tensor]![device]!.pieces) {
+  private carry(
+    task: number,
+    { made, carried }: Holding,
+    tensor: number,
+    device: number,
+    begin: number,
+    end: number,
+    wave: number,
+  ): void {
+    for (const held of made) {
       if (held.wave === undefined || held.wave === wave || held.end <= begin || end <= held.begin) continue;
-      const [first, last] = [Math.max(begin, held.begin), Math.min(end, held.end)];
-      if (!isNew(this.carried[tensor * this.devices + device]!, first, last)) continue;
+      const first = Math.max(begin, held.begin);
+      const last = Math.min(end, held.end);
+      if (!isNew(carried, first, last)) continue;
       const bytes = this.graph.tensors[tensor]!.unitBytes * (last - first);
       const seconds = this.graph.border(device, bytes) - this.graph.border(device, 0);
       this.tasks.lengthen(task, seconds);
@@ -230,7 +252,7 @@ class LayoutTasks {
       if (reader !== this.first[to]) this.border(reader, to, bytes, false);
     }
     // What was received as a share is not there for others.
-    if (share === 1) this.received[tensor]![to]!.push({ ...held, task: transfer });
+    if (share === 1) this.holding(tensor, to).received.push({ ...held, task: transfer });
   }
 
   /** A transfer ends a session, where it leaves or where it arrives; several at one time are one border. */
@@ -246,24 +268,35 @@ class LayoutTasks {
 
 type Interval = readonly [begin: number, end: number];
 
+function isThere(spans: readonly Held[], begin: number, end: number): boolean {
+  for (const one of spans) if (one.begin === begin && one.end === end) return true;
+  return false;
+}
+
 /** Notes a span, unless it is there. */
 function isNew(spans: Interval[], begin: number, end: number): boolean {
-  if (spans.some(([from, to]) => from === begin && to === end)) return false;
+  for (const [from, to] of spans) if (from === begin && to === end) return false;
   spans.push([begin, end]);
   return true;
 }
 
-function subtract(intervals: readonly Interval[], held: readonly { begin: number; end: number }[]): Interval[] {
-  let rest = [...intervals];
-  for (const { begin, end } of held) {
-    if (rest.length === 0) break;
-    if (!rest.some(([low, high]) => begin < high && low < end)) continue;
-    rest = rest.flatMap(([low, high]): Interval[] => {
-      if (end <= low || high <= begin) return [[low, high]];
-      const before: Interval = [low, begin];
-      const after: Interval = [end, high];
-      return [before, after].filter(([a, b]) => a < b);
-    });
+/** What of some intervals none of the spans covers. */
+function subtract(
+  intervals: readonly Interval[],
+  spans: readonly { begin: number; end: number }[],
+): readonly Interval[] {
+  let rest = intervals;
+  for (const { begin, end } of spans) {
+    const left: Interval[] = [];
+    for (const interval of rest) {
+      const [low, high] = interval;
+      if (end <= low || high <= begin) left.push(interval);
+      else {
+        if (low < begin) left.push([low, begin]);
+        if (end < high) left.push([end, high]);
+      }
+    }
+    rest = left;
   }
   return rest;
 }

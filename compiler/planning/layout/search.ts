@@ -3,18 +3,25 @@
  * then random changes to the best of them, kept as late-acceptance hill climbing keeps them (Burke and Bykov 2017). The
  * simulator judges. Seeded: the same number of tries gives the same result.
  */
-import type { LayerGraph } from './layers.ts';
+import { type LayerGraph, ROUNDING } from './layers.ts';
 import { type Layout, type Prediction, predict } from './layout.ts';
-import { type Beyond, type LayerSketch, type Sketch, Sketcher } from './sketch.ts';
+import { type Beyond, type LayerSketch, type Sketch, Sketcher, type Span } from './sketch.ts';
 
-/** What is made small, e.g. the seconds of one inference. Infinite: not allowed. */
+/**
+ * What is made small, e.g. the seconds of one inference. Infinite: not allowed. Of a prediction that is more in every figure it
+ * is not less: so a sketch's work alone bounds what the sketch comes to.
+ */
 export type Objective = (prediction: Prediction) => number;
 
-export interface Found {
-  readonly sketch: Sketch;
+export interface Finalist {
   readonly layout: Layout;
-  readonly prediction: Prediction;
+  /** Of the objective. */
   readonly value: number;
+}
+
+export interface Found extends Finalist {
+  readonly sketch: Sketch;
+  readonly prediction: Prediction;
 }
 
 /** Layers at which starting points change over: fewer for long programs, where each point takes longer to judge. */
@@ -67,7 +74,7 @@ export class Search {
     private readonly graph: LayerGraph,
     private readonly objective: Objective = ({ seconds }) => seconds,
     seed = 1,
-    /** More starting points: what was best for a similar cluster. */
+    /** More starting points: what was best for the same program on a similar cluster. */
     private readonly hints: readonly Sketch[] = [],
   ) {
     this.sketcher = new Sketcher(graph);
@@ -75,25 +82,45 @@ export class Search {
     this.random = randomOf(seed);
   }
 
-  /** Judges the starting points. */
-  start(): void {
-    const judged = [...this.startingPoints()].map((sketch) => ({ sketch, value: this.judge(sketch) }));
-    judged.sort((a, b) => a.value - b.value);
-    for (const { sketch, value } of judged) {
-      // Equal values are mostly the same layout said in other words.
-      if (this.climbers.length === CLIMBERS) break;
-      if (!Number.isFinite(value) || this.climbers.some((one) => one.value === value)) continue;
-      this.climbers.push({ sketch, value, best: { sketch, value }, history: new Array<number>(MEMORY).fill(value) });
+  /** Judges the starting points. @param limit what is worse need not be found */
+  start(limit = Number.POSITIVE_INFINITY): void {
+    for (const sketch of this.startingPoints()) {
+      this.enlist(sketch, this.judge(sketch, Math.min(limit, this.worst)));
     }
   }
 
+  /** Of the best sketch; infinite where none is allowed. */
+  get value(): number {
+    return this.best?.value ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** What starting points have to be better than. */
+  get worst(): number {
+    return this.climbers.length < CLIMBERS ? Number.POSITIVE_INFINITY : this.climbers.at(-1)!.value;
+  }
+
+  /** Makes a sketch a climber if it is among the best so far. */
+  private enlist(sketch: Sketch, value: number): void {
+    // Equal values are mostly the same layout said in other words.
+    if (!Number.isFinite(value) || this.climbers.some((one) => one.value === value)) return;
+    const worse = this.climbers.findIndex((one) => one.value > value);
+    const history = new Array<number>(MEMORY).fill(value);
+    this.climbers.splice(worse < 0 ? this.climbers.length : worse, 0, {
+      sketch,
+      value,
+      best: { sketch, value },
+      history,
+    });
+    this.climbers.length = Math.min(this.climbers.length, CLIMBERS);
+  }
+
   /** The best sketch of all and the best of each climber, the better ones first. */
-  finalists(most: number): Layout[] {
+  finalists(most: number): Finalist[] {
     const all = [...(this.best ? [this.best] : []), ...this.climbers.map(({ best }) => best)];
     all.sort((a, b) => a.value - b.value);
     // Equal values are mostly the same layout said in other words.
     const distinct = all.filter(({ value }, i) => Number.isFinite(value) && value !== all[i - 1]?.value);
-    return distinct.slice(0, most).map(({ sketch }) => this.sketcher.layout(sketch));
+    return distinct.slice(0, most).map(({ sketch, value }) => ({ layout: this.sketcher.layout(sketch), value }));
   }
 
   /** Tries so many changes. */
@@ -101,8 +128,8 @@ export class Search {
     for (let i = 0; i < tries && this.climbers.length > 0; i++) {
       const climber = this.promising();
       const sketch = this.changed(climber.sketch);
-      const value = this.judge(sketch);
-      const slot = this.tries % MEMORY;
+      const slot = (this.tries + 1) % MEMORY;
+      const value = this.judge(sketch, Math.max(climber.value, climber.history[slot]!));
       if (value <= climber.value || value <= climber.history[slot]!) {
         climber.sketch = sketch;
         climber.value = value;
@@ -118,13 +145,29 @@ export class Search {
     return ranked.find(() => this.random() < 0.5) ?? ranked[0]!;
   }
 
-  private judge(sketch: Sketch): number {
+  /** What a sketch comes to; infinite where work alone makes that more than `limit`. */
+  private judge(sketch: Sketch, limit: number): number {
     this.tries++;
-    const layout = this.sketcher.layout(sketch);
+    const spans = this.sketcher.spans(sketch);
+    if (this.least(spans) * (1 - ROUNDING) > limit) return Number.POSITIVE_INFINITY;
+    const layout = this.sketcher.layout(sketch, spans);
     const prediction = predict(this.graph, layout);
     const value = this.objective(prediction);
-    if (!this.best || value < this.best.value) this.best = { sketch, layout, prediction, value };
+    if (value < this.value) this.best = { sketch, layout, prediction, value };
     return value;
+  }
+
+  /** What it would come to if nothing had to be sent and nobody ever waited. */
+  private least(spans: readonly (readonly Span[])[]): number {
+    const none = new Array<number>(this.devices).fill(0);
+    const busy = [...none];
+    for (const [layer, own] of spans.entries()) {
+      for (const [device, { begin, end }] of own.entries()) {
+        if (begin < end) busy[device]! += this.graph.seconds(device, layer, begin, end);
+      }
+    }
+    const seconds = Math.max(...busy);
+    return this.objective({ seconds, bytes: 0, busy, sending: none, receiving: none, weightBytes: none });
   }
 
   private *startingPoints(): Generator<Sketch> {

@@ -3,7 +3,7 @@
  * layer their borders may lie elsewhere; what a device reads beyond its border is sent or computed again; everything is done
  * in bands, so that a band is sent while the next is computed (Hybrid-Parallel's overlap, but exact).
  */
-import type { LayerGraph, LayerRead } from './layers.ts';
+import type { Layer, LayerGraph, LayerRead } from './layers.ts';
 import type { Layout, Piece } from './layout.ts';
 
 /**
@@ -29,7 +29,7 @@ export interface Sketch {
 /** A halo: at most this much more than the share itself. */
 const HALO = 0.75;
 
-interface Span {
+export interface Span {
   begin: number;
   end: number;
 }
@@ -45,37 +45,45 @@ const intersect = (a: Span, b: Span): Span => ({ begin: Math.max(a.begin, b.begi
 const clamp = (at: number, { begin, end }: Span): number => Math.max(begin, Math.min(end, at));
 
 /** What of `span` lies before and after `other`. */
-const outside = (span: Span, other: Span): Span[] =>
-  length(other) === 0
-    ? [span]
-    : [
-        { begin: span.begin, end: Math.min(span.end, other.begin) },
-        { begin: Math.max(span.begin, other.end), end: span.end },
-      ].filter((rest) => length(rest) > 0);
+function outside(span: Span, other: Span): Span[] {
+  if (length(span) === 0) return [];
+  if (length(other) === 0) return [span];
+  const rest: Span[] = [];
+  if (span.begin < other.begin) rest.push({ begin: span.begin, end: Math.min(span.end, other.begin) });
+  if (other.end < span.end) rest.push({ begin: Math.max(span.begin, other.end), end: span.end });
+  return rest;
+}
+
+interface Reader {
+  readonly layer: number;
+  /** Of the layer. */
+  readonly step: number;
+  readonly read: LayerRead;
+}
 
 export class Sketcher {
   /** Layers that read a tensor. */
-  private readonly readers: readonly { layer: number; read: LayerRead }[][];
+  private readonly readers: readonly Reader[][];
 
   constructor(private readonly graph: LayerGraph) {
-    const readers = graph.tensors.map((): { layer: number; read: LayerRead }[] => []);
-    for (const { index, reads } of graph.layers) {
-      for (const read of reads) readers[read.tensor]!.push({ layer: index, read });
+    const readers = graph.tensors.map((): Reader[] => []);
+    for (const { index, step, reads } of graph.layers) {
+      for (const read of reads) readers[read.tensor]!.push({ layer: index, step, read });
     }
     this.readers = readers;
   }
 
-  layout(sketch: Sketch): Layout {
-    return this.inBands(this.spans(sketch), sketch);
+  layout(sketch: Sketch, spans = this.spans(sketch)): Layout {
+    return this.inBands(spans, sketch);
   }
 
-  /** What each device computes of each layer: backwards, since that follows from what is read of it. */
-  private spans({ layers }: Sketch): Span[][] {
+  /** By layer, then device, what it computes of it: found backwards, since that follows from what is read of it. */
+  spans({ layers }: Sketch): readonly (readonly Span[])[] {
     const { graph } = this;
     const all: Span[][] = graph.layers.map(() => []);
     for (let index = graph.layers.length - 1; index >= 0; index--) {
-      const { beyond } = layers[index]!;
-      const own = this.shares(index, layers[index]!.borders);
+      const { beyond, borders } = layers[index]!;
+      const own = this.shares(index, borders);
       const needed = own.map((_, device) => this.neededBy(index, device, all));
       const self = own.map((share, device) => {
         const need = needed[device]!;
@@ -83,10 +91,13 @@ export class Sketcher {
         if (beyond === 'again' || (beyond === 'halo' && isHalo)) return need;
         return intersect(share, need);
       });
-      const unread = this.unread(index, needed);
+      // A device computes what of its share others need and do not compute themselves, or what nobody needs.
+      const asked = this.unread(index, needed);
+      for (const [device, need] of needed.entries()) asked.push(...outside(need, self[device]!));
       all[index] = self.map((span, device) => {
-        const asked = needed.flatMap((need, other) => (other === device ? [] : outside(need, self[other]!)));
-        return [...asked, ...unread].map((rest) => intersect(rest, own[device]!)).reduce(hull, span);
+        let made = span;
+        for (const rest of asked) made = hull(made, intersect(rest, own[device]!));
+        return made;
       });
     }
     return all;
@@ -100,19 +111,19 @@ export class Sketcher {
 
   /** Hull of what a device's readers read of a layer. */
   private neededBy(index: number, device: number, spans: readonly (readonly Span[])[]): Span {
-    let needed: Span = { begin: 0, end: 0 };
+    const needed: Span = { begin: Number.POSITIVE_INFINITY, end: 0 };
     for (const tensor of this.graph.layers[index]!.makes) {
-      for (const { layer, read } of this.readers[tensor]!) {
-        const span = spans[layer]![device]!;
-        if (length(span) > 0) needed = hull(needed, this.readOf(layer, read, span));
+      for (const { layer, step, read } of this.readers[tensor]!) {
+        const { begin, end } = spans[layer]![device]!;
+        if (begin >= end) continue;
+        const from = read.begin[Math.floor(begin / step)]!;
+        const to = read.end[Math.ceil(end / step)]!;
+        if (from >= to) continue;
+        needed.begin = Math.min(needed.begin, from);
+        needed.end = Math.max(needed.end, to);
       }
     }
     return this.aligned(index, needed);
-  }
-
-  private readOf(layer: number, read: LayerRead, { begin, end }: Span): Span {
-    const { step } = this.graph.layers[layer]!;
-    return { begin: read.begin[Math.floor(begin / step)]!, end: read.end[Math.ceil(end / step)]! };
   }
 
   private aligned(index: number, span: Span): Span {
@@ -124,9 +135,10 @@ export class Sketcher {
   /** What no layer reads (the model wants it, or a Slice leaves it out): somebody must compute it all the same. */
   private unread(index: number, needed: readonly Span[]): Span[] {
     const { makes, length: size } = this.graph.layers[index]!;
-    const whole = { begin: 0, end: size };
-    if (makes.some((tensor) => this.graph.tensors[tensor]!.wanted)) return [whole];
-    return needed.reduce((rest, need) => rest.flatMap((span) => outside(span, need)), [whole]);
+    let rest: Span[] = [{ begin: 0, end: size }];
+    if (makes.some((tensor) => this.graph.tensors[tensor]!.wanted)) return rest;
+    for (const need of needed) if (rest.length > 0) rest = rest.flatMap((span) => outside(span, need));
+    return rest;
   }
 
   /**
@@ -134,49 +146,56 @@ export class Sketcher {
    * chain bands end a halo earlier. Where the number of bands changes they are even again.
    */
   private inBands(spans: readonly (readonly Span[])[], { layers, downwards }: Sketch): Layout {
-    const { tensors } = this.graph;
     /** Per layer and device: where each band ends (begins, if downwards). */
     const frontiers: number[][][] = [];
-    return this.graph.layers.map(({ index, reads }) => {
-      const { bands } = layers[index]!;
-      frontiers.push([]);
-      return spans[index]!.flatMap((span, device): Piece[] => {
-        if (length(span) === 0) return [];
-        if (bands === 1) return [{ device, ...span }];
-        const own = reads.flatMap((read) => {
-          const { maker } = tensors[read.tensor]!;
-          if (maker === null || layers[maker]!.bands !== bands) return [];
-          const frontier = frontiers[maker]![device];
-          return frontier ? [{ read, frontier }] : [];
-        });
-        const frontier = Array.from({ length: bands }, (_, band) => {
-          if (band === bands - 1) return downwards ? span.begin : span.end;
-          const reads = own.map(({ read, frontier }) => ({ read, limit: frontier[band]! }));
-          return this.frontier(index, span, (band + 1) / bands, reads, downwards);
-        });
-        frontiers[index]![device] = frontier;
-        return cutAt(span, frontier, downwards).map((piece) => ({ device, ...piece }));
-      });
+    return this.graph.layers.map((layer) => {
+      const { bands } = layers[layer.index]!;
+      const own: number[][] = [];
+      frontiers.push(own);
+      const pieces: Piece[] = [];
+      for (const [device, span] of spans[layer.index]!.entries()) {
+        if (length(span) === 0) continue;
+        if (bands === 1) pieces.push({ device, begin: span.begin, end: span.end });
+        else {
+          own[device] = this.frontier(layer, device, span, bands, frontiers, downwards);
+          addPieces(pieces, device, span, own[device], downwards);
+        }
+      }
+      return pieces;
     });
   }
 
-  /** How far a device gets in a layer with the bands it has of what it reads; evenly where it has none. */
+  /** How far a device gets in a layer with each of the bands it has of what it reads; evenly where it has none. */
   private frontier(
-    index: number,
+    { reads, step, length: size }: Layer,
+    device: number,
     span: Span,
-    done: number,
-    own: readonly { read: LayerRead; limit: number }[],
+    bands: number,
+    frontiers: readonly (readonly (readonly number[])[])[],
     downwards: boolean,
-  ): number {
-    const { step, length: size } = this.graph.layers[index]!;
-    if (own.length === 0) {
-      const even = downwards ? span.end - done * length(span) : span.begin + done * length(span);
-      return clamp(Math.min(size, Math.round(even / step) * step), span);
+  ): number[] {
+    const limits = reads.map(({ tensor }) => {
+      const { maker } = this.graph.tensors[tensor]!;
+      const found = maker === null ? undefined : frontiers[maker]![device];
+      return found?.length === bands ? found : undefined;
+    });
+    const isFirst = limits.every((limit) => limit === undefined);
+    const frontier: number[] = [];
+    for (let band = 0; band < bands - 1; band++) {
+      const done = ((band + 1) / bands) * length(span);
+      let reached = downwards ? 0 : size;
+      if (isFirst)
+        reached = Math.min(size, Math.round((downwards ? span.end - done : span.begin + done) / step) * step);
+      for (let i = 0; i < limits.length; i++) {
+        const limit = limits[i]?.[band];
+        if (limit === undefined) continue;
+        if (downwards) reached = Math.max(reached, firstFrom(reads[i]!.begin, limit) * step);
+        else reached = Math.min(reached, lastUpTo(reads[i]!.end, limit) * step);
+      }
+      frontier.push(clamp(reached, span));
     }
-    const reached = own.map(({ read, limit }) =>
-      downwards ? firstFrom(read.begin, limit) * step : Math.min(size, lastUpTo(read.end, limit) * step),
-    );
-    return clamp(downwards ? Math.max(...reached) : Math.min(...reached), span);
+    frontier.push(downwards ? span.begin : span.end);
+    return frontier;
   }
 }
 
@@ -202,14 +221,12 @@ function lastUpTo(values: Int32Array, limit: number): number {
   return low;
 }
 
-/** Pieces of a span, in the order of the bands. */
-function cutAt(span: Span, frontier: readonly number[], downwards: boolean): Span[] {
-  const pieces: Span[] = [];
+/** Adds the pieces of a span, in the order of the bands. */
+function addPieces(pieces: Piece[], device: number, span: Span, frontier: readonly number[], downwards: boolean): void {
   let at = downwards ? span.end : span.begin;
   for (const next of frontier) {
     if (next === at) continue;
-    pieces.push(downwards ? { begin: next, end: at } : { begin: at, end: next });
+    pieces.push(downwards ? { device, begin: next, end: at } : { device, begin: at, end: next });
     at = next;
   }
-  return pieces;
 }
