@@ -4,8 +4,8 @@ import { costOf, type Placement, type PlacementCost } from './evaluate.ts';
 import { constant } from './linear-program.ts';
 import { type Placed, PlacementProgram } from './placement-program.ts';
 
-/** Seconds that a search may take: enough for any model on two or three devices; on eight it may end without proof. */
-export const BUDGET = 10;
+/** Seconds that a search may take: enough for any model on two to four devices; on eight it may end without proof. */
+export const BUDGET = 5;
 
 export interface CutOptions {
   /** Devices of the stages, each once; a stage may be empty. Default: {@link stageOrder}. */

@@ -35,5 +35,5 @@ export function bestPipeline(
   for (const busy of placements.queues()) program.atLeast(interval, busy);
   placements.demandMemory();
   if (enough !== undefined) program.atLeast(constant(enough * (1 + TIE)), interval);
-  return placements.best(sum([interval, times(TIE, placements.seconds())]), budget, known);
+  return placements.best(sum([interval, times(TIE, placements.seconds())]), budget, known, true);
 }

@@ -23,25 +23,27 @@ function crossingTensors({ operators, tensors }: CostGraph): CostedTensor[][] {
 
 class Stages {
   private readonly crossing: readonly (readonly CostedTensor[])[];
-  private readonly transfers = new Map<string, number>();
+  /** By the two devices, then position. */
+  private readonly transfers: number[][];
 
   constructor(
     private readonly graph: CostGraph,
     private readonly order: readonly number[],
   ) {
     this.crossing = crossingTensors(graph);
+    this.transfers = Array.from({ length: graph.devices.length ** 2 }, () => []);
   }
 
   /** Seconds that what crosses at the position keeps the queue between two devices busy. */
   transfer(from: number, to: number, position: number): number {
     if (from === to) return 0;
-    const key = `${from} ${to} ${position}`;
-    const found = this.transfers.get(key);
+    const known = this.transfers[from * this.graph.devices.length + to]!;
+    const found = known[position];
     if (found !== undefined) return found;
     const bytes = this.crossing[position]!.map((tensor) => tensor.bytes[from]!);
     const messages = this.graph.joined ? [bytes.reduce((sum, one) => sum + one, 0)] : bytes;
     const seconds = messages.reduce((sum, one) => sum + this.graph.transfer(from, to, one).occupied, 0);
-    this.transfers.set(key, seconds);
+    known[position] = seconds;
     return seconds;
   }
 

@@ -205,10 +205,12 @@ export class PlacementProgram {
   /**
    * The placement with the least of `objective`; null: none meets every demand.
    * @param known one that does, for the search to begin with
+   * @param presolve whether the solver makes the program smaller first
    * @throws search-time where time was up before any was found, and none is known
    */
-  best(objective: Linear, seconds: number, known: Placement | null): Placed | null {
-    const found = this.program.minimise(objective, { seconds, start: known ? this.startOf(known) : undefined });
+  best(objective: Linear, seconds: number, known: Placement | null, presolve = false): Placed | null {
+    const start = known ? this.startOf(known) : undefined;
+    const found = this.program.minimise(objective, { seconds, start, presolve });
     if (found === 'impossible') return null;
     const placement = found === 'late' ? known : this.placementOf(found);
     if (placement) return { placement, cost: costOf(this.graph, placement), proven: found !== 'late' && found.proven };
