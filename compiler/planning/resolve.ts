@@ -31,9 +31,16 @@ const fail = (code: string, message: string, operator: string, hint: string): ne
   throw new CompileError(code, message, { at: [`plan, operator "${operator}"`], hint });
 };
 
-/** Every letter whole. */
-export const wholeSpans = (cut: Cut): Spans =>
-  Object.fromEntries(Object.entries(cut.letters).map(([letter, { size }]): [string, Span] => [letter, [0, size]]));
+const whole = new WeakMap<Cut, Spans>();
+
+/** Every letter whole. Computed once a cut. */
+export function wholeSpans(cut: Cut): Spans {
+  const found =
+    whole.get(cut) ??
+    Object.fromEntries(Object.entries(cut.letters).map(([letter, { size }]): [string, Span] => [letter, [0, size]]));
+  whole.set(cut, found);
+  return found;
+}
 
 /** The letters of the first output an operator has: what a part's region is written in. */
 export const primaryLetters = (cut: Cut): readonly string[] => cut.outputs.find((letters) => letters !== null) ?? [];

@@ -5,12 +5,12 @@
 import { bytesPerElement } from '../../../runtime/dtype.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program, Value } from '../../ir/program.ts';
-import { tensorOf, wholeValue } from '../../ir/program.ts';
+import { reads, tensorOf, wholeValue } from '../../ir/program.ts';
 import { count, type Region, subtractAll } from '../../ir/region.ts';
 import type { Costs } from '../costs/costs.ts';
+import { sourcesOf } from '../cuts.ts';
 import { type BytesPerFloat, bytesOnLink } from '../encodings.ts';
 import { tileOf } from '../tile.ts';
-import { readsOf } from './holdings.ts';
 import { madeBy, type Sharing } from './sharing.ts';
 
 /** Regions by device. */
@@ -103,13 +103,13 @@ class Chooser {
     const tiles = sharing.shares.map((share, i) => {
       const { cut, reduced, operator, shares } = sharing;
       const partial = reduced ? { partial: { combine: cut!.combine!, index: i, count: shares.length } } : {};
-      return { device: share.device, share, tile: tileOf(program, operator, cut, { ...share, ...partial }) };
+      return { device: share.device, tile: tileOf(program, operator, cut, { ...share, ...partial }) };
     });
     const seconds = new Map<string, number>();
     for (const { device, tile } of tiles)
       seconds.set(device, (seconds.get(device) ?? 0) + this.costs.seconds(device, program, tile));
-    const reads = tiles.flatMap(({ device, share }) =>
-      readsOf(program, sharing, share).map((value) => ({ device, value })),
+    const needs = tiles.flatMap(({ device, tile }) =>
+      sourcesOf(program, reads(tile)).map((value) => ({ device, value })),
     );
     const makes = sharing.shares.flatMap((share) =>
       madeBy(sharing, share).map((value) => ({ device: share.device, value })),
@@ -117,7 +117,7 @@ class Chooser {
     const addends = sharing.reduced ? sharing.shares.length : 1;
     return {
       sharing,
-      reads: byTensor(reads),
+      reads: byTensor(needs),
       makes: new Map([...byTensor(makes)].map(([tensor, regions]) => [tensor, { regions, addends }])),
       seconds: Math.max(...seconds.values()),
     };

@@ -2,7 +2,7 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Compute, Program } from '../../ir/program.ts';
 import { reads } from '../../ir/program.ts';
-import { type Costs, costsOf } from '../costs/costs.ts';
+import type { Costs } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
 import type { BytesPerFloat } from '../encodings.ts';
 import { outputRegion } from '../resolve.ts';
@@ -10,16 +10,42 @@ import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './sharing.ts';
 
 /** One share as the operator it becomes, as far as costs go: regions in and out. */
-function tileOf(program: Program<'imported'>, sharing: Sharing, share: Share): Compute {
-  const { operator, cut, reduced } = sharing;
-  const inputs = readsOf(program, sharing, share);
-  if (!cut || !share.spans) return { ...operator, inputs };
-  const { spans } = share;
-  const partial = reduced ? { partial: { combine: cut.combine!, index: 0, count: sharing.shares.length } } : {};
-  const outputs = operator.outputs.map(
-    (output, i) => output && { ...output, region: outputRegion(cut, i, spans), ...partial },
-  );
-  return { ...operator, inputs, outputs };
+interface Tile {
+  readonly tile: Compute;
+  readonly device: string;
+  readonly seconds: number;
+}
+
+/** Shares as tiles. Ways to share a program differ in a few shares: what is known of the others is known. */
+export class Tiles {
+  private readonly known = new Map<Share, Tile>();
+
+  constructor(
+    private readonly program: Program<'imported'>,
+    readonly costs: Costs,
+  ) {}
+
+  of(sharing: Sharing, share: Share): Tile {
+    const found = this.known.get(share);
+    if (found) return found;
+    const { device } = share;
+    const tile = this.tileOf(sharing, share);
+    const made = { tile, device, seconds: this.costs.seconds(device, this.program, tile) };
+    this.known.set(share, made);
+    return made;
+  }
+
+  private tileOf(sharing: Sharing, share: Share): Compute {
+    const { operator, cut, reduced } = sharing;
+    const inputs = readsOf(this.program, sharing, share);
+    if (!cut || !share.spans) return { ...operator, inputs };
+    const { spans } = share;
+    const partial = reduced ? { partial: { combine: cut.combine!, index: 0, count: sharing.shares.length } } : {};
+    const outputs = operator.outputs.map(
+      (output, i) => output && { ...output, region: outputRegion(cut, i, spans), ...partial },
+    );
+    return { ...operator, inputs, outputs };
+  }
 }
 
 /** A tensor that must move between where it is made and where it is first read, as positions in the program. */
@@ -31,7 +57,7 @@ interface Exchange {
 
 class Estimator {
   private readonly costs: Costs;
-  private readonly tiles: { device: string; tile: Compute }[][];
+  private readonly tiles: Tile[][];
   private readonly made = new Map<string, number>();
   private readonly lastRead = new Map<string, number>();
 
@@ -39,12 +65,11 @@ class Estimator {
     private readonly program: Program<'imported'>,
     private readonly cluster: Cluster,
     private readonly sharings: readonly Sharing[],
+    tiles: Tiles,
     private readonly bytesPerFloat?: BytesPerFloat,
   ) {
-    this.costs = costsOf(program, cluster);
-    this.tiles = sharings.map((sharing) =>
-      sharing.shares.map((share) => ({ device: share.device, tile: tileOf(program, sharing, share) })),
-    );
+    this.costs = tiles.costs;
+    this.tiles = sharings.map((sharing) => sharing.shares.map((share) => tiles.of(sharing, share)));
     for (const [i, { operator }] of sharings.entries()) {
       for (const output of operator.outputs) if (output) this.made.set(output.tensor, i);
       for (const value of this.tiles[i]!.flatMap(({ tile }) => reads(tile))) this.lastRead.set(value.tensor, i);
@@ -52,10 +77,8 @@ class Estimator {
   }
 
   seconds(): number {
-    const work = this.cluster.devices.map(({ name }) => {
-      const own = this.tiles.flat().filter(({ device }) => device === name);
-      return own.reduce((sum, { tile }) => sum + this.costs.seconds(name, this.program, tile), 0);
-    });
+    const work = new Map<string, number>();
+    for (const { device, seconds } of this.tiles.flat()) work.set(device, (work.get(device) ?? 0) + seconds);
     const { links } = this.cluster;
     const bandwidth = Math.min(...links.map((link) => link.bandwidth));
     const latency = Math.max(0, ...links.map((link) => link.latency));
@@ -63,7 +86,7 @@ class Estimator {
     const moved = exchanges.reduce((sum, { bytes }) => sum + bytes, 0) / bandwidth;
     const borderSeconds = this.borderSeconds();
     const borders = this.borders(exchanges).reduce((sum, at) => sum + latency + borderSeconds[at]!, 0);
-    return Math.max(...work) + (exchanges.length > 0 ? moved : 0) + borders;
+    return Math.max(...work.values()) + (exchanges.length > 0 ? moved : 0) + borders;
   }
 
   private exchanges(): Exchange[] {
@@ -121,5 +144,6 @@ export const estimateSeconds = (
   program: Program<'imported'>,
   cluster: Cluster,
   sharings: readonly Sharing[],
+  tiles: Tiles,
   bytesPerFloat?: BytesPerFloat,
-): number => new Estimator(program, cluster, sharings, bytesPerFloat).seconds();
+): number => new Estimator(program, cluster, sharings, tiles, bytesPerFloat).seconds();

@@ -8,10 +8,11 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import { contains, count, hull, type Region, subtract, subtractAll } from '../../ir/region.ts';
+import { costsOf } from '../costs/costs.ts';
 import { TINY } from '../costs/roofline.ts';
 import type { BytesPerFloat } from '../encodings.ts';
 import { alignedSpans, outputRegion } from '../resolve.ts';
-import { estimateSeconds } from './estimate.ts';
+import { estimateSeconds, Tiles } from './estimate.ts';
 import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './sharing.ts';
 
@@ -65,7 +66,6 @@ const regionOf = ({ cut, operator }: Sharing, { spans }: Share): Region =>
 
 class HaloPlanner {
   private readonly demand = new Demand();
-  private readonly holdings: Holdings;
   private readonly makers: ReadonlyMap<string, Sharing>;
   private group = 0;
 
@@ -73,12 +73,11 @@ class HaloPlanner {
     private readonly program: Program<'imported'>,
     private readonly cluster: Cluster,
     private readonly sharings: readonly Sharing[],
+    /** What devices hold if no share grows. */
+    private readonly holdings: Holdings,
     /** Share by which a share may grow inside a group. */
     private readonly limit: number,
-    bytesPerFloat?: BytesPerFloat,
   ) {
-    this.holdings = new Holdings(program, cluster.inputs, bytesPerFloat);
-    for (const sharing of sharings) this.holdings.add(sharing);
     this.makers = new Map(
       sharings.flatMap((sharing) => writes(sharing.operator).map(({ tensor }) => [tensor, sharing])),
     );
@@ -115,9 +114,10 @@ class HaloPlanner {
   private withoutIdle(sharing: Sharing, shares: readonly Share[]): readonly Share[] {
     const { tensor, region } = outputOf(sharing);
     const idle = shares.find((share) => {
+      if (this.demand.of(share.device, tensor).length > 0) return false;
       const others = shares.filter((other) => other !== share);
       const rest = others.map((other) => regionOf(sharing, other));
-      if (subtractAll(region!, rest).length > 0 || this.demand.of(share.device, tensor).length > 0) return false;
+      if (subtractAll(region!, rest).length > 0) return false;
       return others.every((other) =>
         this.demand.of(other.device, tensor).every((read) => contains(regionOf(sharing, other), read)),
       );
@@ -141,6 +141,7 @@ class HaloPlanner {
     if (regions.length === 0) return share;
     const wider = this.widened(sharing, share.device, share, regions);
     const growth = count(regionOf(sharing, wider)) / count(regionOf(sharing, share)) - 1;
+    if (growth === 0) return share;
     return growth > this.limit ? null : wider;
   }
 
@@ -189,7 +190,10 @@ export function recomputeHalos(
   sharings: readonly Sharing[],
   bytesPerFloat?: BytesPerFloat,
 ): Sharing[] {
-  const options = LIMITS.map((limit) => new HaloPlanner(program, cluster, sharings, limit, bytesPerFloat).plan());
-  const seconds = options.map((option) => estimateSeconds(program, cluster, option, bytesPerFloat));
+  const holdings = new Holdings(program, cluster.inputs, bytesPerFloat);
+  for (const sharing of sharings) holdings.add(sharing);
+  const options = LIMITS.map((limit) => new HaloPlanner(program, cluster, sharings, holdings, limit).plan());
+  const tiles = new Tiles(program, costsOf(program, cluster));
+  const seconds = options.map((option) => estimateSeconds(program, cluster, option, tiles, bytesPerFloat));
   return options[seconds.indexOf(Math.min(...seconds))]!;
 }

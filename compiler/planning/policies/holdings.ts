@@ -1,5 +1,6 @@
 /** Who holds which region of each tensor while a plan is made, and what a share of an operator lacks. */
 import { bytesPerElement } from '../../../runtime/dtype.ts';
+import { listAt } from '../../ir/lists.ts';
 import type { Program, Tensor, Value } from '../../ir/program.ts';
 import { isKnown, reads, tensorOf, wholeValue } from '../../ir/program.ts';
 import { count, type Region, subtractAll } from '../../ir/region.ts';
@@ -8,15 +9,22 @@ import { type BytesPerFloat, bytesOnLink } from '../encodings.ts';
 import { tileOf } from '../tile.ts';
 import { madeBy, type Share, type Sharing } from './sharing.ts';
 
-/** What a share's device must have: weights, and what it computes on demand, are left out. */
-export const readsOf = (
+const known = new WeakMap<Share, readonly Value[]>();
+
+/** What a share's device must have: weights, and what it computes on demand, are left out. Computed once a share. */
+export function readsOf(
   program: Program<'imported'>,
   { operator, cut }: Pick<Sharing, 'operator' | 'cut'>,
   share: Share,
-) => sourcesOf(program, reads(tileOf(program, operator, cut, share)));
+): readonly Value[] {
+  const found = known.get(share) ?? sourcesOf(program, reads(tileOf(program, operator, cut, share)));
+  known.set(share, found);
+  return found;
+}
 
 export class Holdings {
-  private readonly regions = new Map<string, { device: string; region: Region }[]>();
+  /** By tensor, then device. */
+  private readonly regions = new Map<string, Map<string, Region[]>>();
 
   constructor(
     private readonly program: Program<'imported'>,
@@ -28,9 +36,9 @@ export class Holdings {
 
   private hold(device: string, { tensor, region }: Value): void {
     if (!region) return;
-    const held = this.regions.get(tensor) ?? [];
-    held.push({ device, region });
-    this.regions.set(tensor, held);
+    const devices = this.regions.get(tensor) ?? new Map<string, Region[]>();
+    this.regions.set(tensor, devices);
+    listAt(devices, device).push(region);
   }
 
   /** Notes what an operator's shares make; addends are nobody's until they are combined. */
@@ -43,8 +51,7 @@ export class Holdings {
   missing(device: string, { tensor: name, region }: Value): number {
     const tensor = tensorOf(this.program, name);
     if (!region || !tensor.dtype || !isKnown(tensor.shape)) return 0;
-    const held = this.regions.get(name) ?? [];
-    const own = held.filter((holder) => holder.device === device).map((holder) => holder.region);
+    const own = this.regions.get(name)?.get(device) ?? [];
     const lacking = subtractAll(region, own).reduce((sum, rest) => sum + count(rest), 0);
     return this.bytes(tensor, lacking);
   }

@@ -9,7 +9,7 @@ import { cutsOf } from '../cuts.ts';
 import type { Plan, PlanPart } from '../plan.ts';
 import { outputRegion } from '../resolve.ts';
 
-/** One operator's share of one device while planning. */
+/** One operator's share of one device while planning; no other operator's, so that what it reads is remembered with it. */
 export interface Share {
   readonly device: string;
   /** null: the operator runs whole. */
