@@ -212,8 +212,16 @@ export const wholeValue = (tensor: Tensor): Value => ({
   region: isKnown(tensor.shape) ? tensor.shape.map((size): [number, number] => [0, size]) : null,
 });
 
-/** Equal keys: the same part of the same tensor. */
-export function valueKey({ tensor, region, partial }: Value): string {
+const keys = new WeakMap<Value, string>();
+
+/** Equal keys: the same part of the same tensor. Computed once a value. */
+export function valueKey(value: Value): string {
+  const known = keys.get(value);
+  if (known !== undefined) return known;
+  const { tensor, region, partial } = value;
   const spans = region ? region.map(([begin, end]) => `${begin}:${end}`).join(',') : '?';
-  return partial ? `${tensor}[${spans}]${partial.combine}${partial.index}/${partial.count}` : `${tensor}[${spans}]`;
+  const addend = partial ? `${partial.combine}${partial.index}/${partial.count}` : '';
+  const key = `${tensor}[${spans}]${addend}`;
+  keys.set(value, key);
+  return key;
 }

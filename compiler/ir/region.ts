@@ -8,16 +8,28 @@ export type Region = readonly Span[];
 export const length = ([begin, end]: Span): number => Math.max(0, end - begin);
 export const lengths = (region: Region): number[] => region.map(length);
 /** Elements in the region. */
-export const count = (region: Region): number => region.reduce((product, span) => product * length(span), 1);
-export const isEmpty = (region: Region): boolean => region.some(([begin, end]) => end <= begin);
+export function count(region: Region): number {
+  let product = 1;
+  for (const span of region) product *= length(span);
+  return product;
+}
+export function isEmpty(region: Region): boolean {
+  for (const [begin, end] of region) if (end <= begin) return true;
+  return false;
+}
 export const wholeRegion = (shape: readonly number[]): Region => shape.map((size): Span => [0, size]);
 
-const equalSpans = (a: Span, b: Span): boolean => a[0] === b[0] && a[1] === b[1];
-export const equalRegions = (a: Region, b: Region): boolean =>
-  a.length === b.length && a.every((span, i) => equalSpans(span, b[i]!));
+export function equalRegions(a: Region, b: Region): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i]![0] !== b[i]![0] || a[i]![1] !== b[i]![1]) return false;
+  return true;
+}
 
-export const contains = (outer: Region, inner: Region): boolean =>
-  isEmpty(inner) || outer.every(([begin, end], i) => begin <= inner[i]![0] && inner[i]![1] <= end);
+export function contains(outer: Region, inner: Region): boolean {
+  if (isEmpty(inner)) return true;
+  for (let i = 0; i < outer.length; i++) if (inner[i]![0] < outer[i]![0] || outer[i]![1] < inner[i]![1]) return false;
+  return true;
+}
 
 /** What both have; spans may come out empty (`end <= begin`). */
 export const intersect = (a: Region, b: Region): Region =>
@@ -32,10 +44,19 @@ export function hull(regions: readonly Region[]): Region {
   );
 }
 
+/** Whether they have an element in common. */
+function overlap(a: Region, b: Region): boolean {
+  for (let i = 0; i < a.length; i++) {
+    if (Math.max(a[i]![0], b[i]![0]) >= Math.min(a[i]![1], b[i]![1])) return false;
+  }
+  return true;
+}
+
 /** `a` without `b`, as disjoint regions: slabs before and after `b` along each dimension in turn. */
 export function subtract(a: Region, b: Region): Region[] {
+  if (!overlap(a, b)) return isEmpty(a) ? [] : [a];
+  if (contains(b, a)) return [];
   const shared = intersect(a, b);
-  if (isEmpty(shared)) return isEmpty(a) ? [] : [a];
   const rest: Region[] = [];
   let core = a;
   a.forEach(([begin, end], i) => {

@@ -6,6 +6,13 @@ import { conversionOf, isDequantize, isKnown, reads, valueKey, wholeValue, write
 import { equalRegions, intersect, isEmpty, type Region, subtractAll, wholeRegion } from './region.ts';
 import { formatOperator, formatValue } from './text.ts';
 
+const KINDS: Readonly<Record<Program['stage'], readonly Operator['kind'][]>> = {
+  imported: ['compute'],
+  split: ['compute'],
+  assembled: ['compute', 'assemble'],
+  linked: ['compute', 'assemble', 'send', 'receive'],
+};
+
 /** Checks one program; `pass` is named in errors. */
 class Verifier {
   /** Values made so far: by device (imported: '') and key. */
@@ -84,13 +91,7 @@ class Verifier {
   /** Kinds of operators and devices that the stage allows. */
   private legal(operator: Operator): void {
     const { stage } = this.program;
-    const kinds: Record<Program['stage'], readonly Operator['kind'][]> = {
-      imported: ['compute'],
-      split: ['compute'],
-      assembled: ['compute', 'assemble'],
-      linked: ['compute', 'assemble', 'send', 'receive'],
-    };
-    if (!kinds[stage].includes(operator.kind)) this.fail(`${operator.kind} before its stage`, operator);
+    if (!KINDS[stage].includes(operator.kind)) this.fail(`${operator.kind} before its stage`, operator);
     if ((stage === 'imported') !== (operator.device === null))
       this.fail('a device where none belongs, or none', operator);
     if (operator.device !== null) this.known(operator.device, operator);
@@ -163,18 +164,18 @@ class Verifier {
 
   private readable(operator: Operator, value: Value): void {
     if (this.tensor(value.tensor, operator).role === 'weight') return;
-    const text = formatValue(this.program, value);
+    const text = () => formatValue(this.program, value);
     switch (this.program.stage) {
       case 'imported':
       case 'split':
-        if (!this.covered(value.tensor, value.region)) this.fail(`nobody made ${text} before it is read`, operator);
+        if (!this.covered(value.tensor, value.region)) this.fail(`nobody made ${text()} before it is read`, operator);
         return;
       case 'assembled':
-        if (!this.exists(value)) this.fail(`no device has ${text} as such`, operator);
+        if (!this.exists(value)) this.fail(`no device has ${text()} as such`, operator);
         return;
       case 'linked':
         if (!this.made.get(operator.device!)?.has(valueKey(value)))
-          this.fail(`${operator.device} does not have ${text}`, operator);
+          this.fail(`${operator.device} does not have ${text()}`, operator);
         return;
       default:
         this.program.stage satisfies never;

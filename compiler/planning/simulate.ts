@@ -12,20 +12,21 @@ import type { Channel, DeviceSchedule, Interval, Schedule, Step } from './schedu
 import { simulateOne, type TransferTimes } from './simulation/in-flight.ts';
 import { workloadOf } from './simulation/workload.ts';
 
-/** What hides a transfer: work of the receiver between handing over and arrival. */
+/** What hides a transfer: work of the receiver between handing over and arrival. @param at its step on the receiver */
 function channelOf(
   operator: Operator & { kind: 'receive' },
   bytes: number,
   { issued, arrived }: TransferTimes,
-  steps: readonly Step[],
-  times: readonly Interval[],
+  { steps, times }: DeviceSchedule,
+  at: number,
 ): Channel {
-  const at = steps.findIndex((step) => step.kind === 'receive' && step.channel === operator.channel);
   const waited = Math.max(0, times[at]!.end - Math.max(times[at]!.start, issued));
-  const hiddenBy = steps.flatMap((step, i) => {
-    const { start, end } = times[i]!;
-    return step.kind === 'segment' && start < arrived && end > issued ? [step.index] : [];
-  });
+  const hiddenBy: number[] = [];
+  // What begins after the receive does so after the arrival.
+  for (let i = at - 1; i >= 0 && times[i]!.end > issued; i--) {
+    const step = steps[i]!;
+    if (step.kind === 'segment' && times[i]!.start < arrived) hiddenBy.unshift(step.index);
+  }
   return {
     id: operator.channel,
     from: operator.from,
@@ -130,10 +131,21 @@ export function simulateSteps(
     return { device, steps: own, times, weightBytes: weights, peakBytes };
   });
   const receives = program.operators.filter((operator) => operator.kind === 'receive');
-  const channels = receives.map((operator, i) => {
-    const { steps: own, times } = devices.find(({ device }) => device === operator.device)!;
-    return channelOf(operator, workload.channels[i]!.bytes, run.transfers[i]!, own, times);
-  });
+  const named = new Map(devices.map((device) => [device.device, device]));
+  const places = new Map(
+    devices.flatMap((device) =>
+      device.steps.flatMap((step, i) => (step.kind === 'receive' ? [[step.channel, i] as const] : [])),
+    ),
+  );
+  const channels = receives.map((operator, i) =>
+    channelOf(
+      operator,
+      workload.channels[i]!.bytes,
+      run.transfers[i]!,
+      named.get(operator.device!)!,
+      places.get(operator.channel)!,
+    ),
+  );
   for (const device of devices) checkMemory(cluster, device);
   return { program, devices, channels, makespan: run.end, workload };
 }

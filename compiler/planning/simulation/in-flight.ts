@@ -49,8 +49,8 @@ const URGENCY: Readonly<Record<WorkStep['kind'], number | null>> = { send: -2, r
 interface Tasks {
   /** By device, then step. */
   readonly steps: readonly (readonly number[])[];
-  /** By channel. */
-  readonly transfers: ReadonlyMap<number, number>;
+  /** By channel: the step that hands it over, and the link's task. */
+  readonly transfers: ReadonlyMap<number, { readonly send: number; readonly task: number }>;
 }
 
 class Simulation {
@@ -84,11 +84,11 @@ class Simulation {
   /** One more inference; it starts when another is done everywhere. */
   private add(inference: number, before: Tasks | undefined): void {
     const { graph } = this;
-    const transfers = new Map<number, number>();
+    const transfers = new Map<number, { send: number; task: number }>();
     const steps = this.workload.devices.map(({ steps: own }, device) =>
       own.map(({ kind, id, seconds }): number => {
         const task = graph.add(device, seconds, URGENCY[kind] ?? inference);
-        if (kind === 'send') transfers.set(id, this.transfer(id, task));
+        if (kind === 'send') transfers.set(id, { send: task, task: this.transfer(id, task) });
         return task;
       }),
     );
@@ -97,7 +97,7 @@ class Simulation {
       for (const [i, task] of own.entries()) {
         for (const earlier of i > 0 ? [own[i - 1]!] : ended) graph.depend(task, earlier);
         const { kind, id } = this.workload.devices[device]!.steps[i]!;
-        if (kind === 'receive') graph.depend(task, found(transfers, id));
+        if (kind === 'receive') graph.depend(task, found(transfers, id).task);
       }
     }
     this.tasks.push({ steps, transfers });
@@ -112,16 +112,9 @@ class Simulation {
 
   private timesOf({ steps, transfers }: Tasks, { start, end }: Timeline, begin: number): InferenceTimes {
     const { channels, devices } = this.workload;
-    const carried = channels.map(({ id, from, latency }): TransferTimes => {
-      const task = transfers.get(id)!;
-      const sender = devices.findIndex(({ device }) => device === from);
-      const send = devices[sender]!.steps.findIndex((step) => step.kind === 'send' && step.id === id);
-      return {
-        issued: end[steps[sender]![send]!]!,
-        start: start[task]!,
-        end: end[task]!,
-        arrived: end[task]! + latency,
-      };
+    const carried = channels.map(({ id, latency }): TransferTimes => {
+      const { send, task } = transfers.get(id)!;
+      return { issued: end[send]!, start: start[task]!, end: end[task]!, arrived: end[task]! + latency };
     });
     const arrived = new Map(channels.map(({ id }, i) => [id, carried[i]!.arrived]));
     const times = steps.map((own, device) =>
