@@ -1,5 +1,6 @@
 /** Our planner on logged costs: the better of the hybrid search's layout and the best layer cut, which it evaluates too. */
 
+import type { Program } from '../../../compiler/ir/program.ts';
 import { boundOf } from '../../../compiler/planning/layout/bound.ts';
 import { layerGraphOf } from '../../../compiler/planning/layout/layers.ts';
 import { Search } from '../../../compiler/planning/layout/search.ts';
@@ -9,12 +10,14 @@ import { energy, layerCut, local, offload, type Planner } from './methods.ts';
 /** Layers looked at while a layout is improved. */
 const EFFORT = 60_000;
 
-/** A planner that begins where it ended at the bandwidth before. */
+/** A planner that begins where it ended with the same program at the bandwidth before. */
 export function ours(): Planner {
-  const hints = new Map<string, Sketch>();
+  const known = new WeakMap<Program<'imported'>, Map<string, Sketch>>();
   return async (program, cluster, costs, options) => {
     const { power, transfer, halo } = options;
     const bytesPerFloat = transfer === 'float16' ? 2 : 4;
+    const hints = known.get(program) ?? new Map<string, Sketch>();
+    known.set(program, hints);
     const key = `${transfer} ${halo}`;
     // Wi-Fi robots send columns; the logs' local axis is the last one too.
     const graph = layerGraphOf(program, cluster, costs, {

@@ -9,14 +9,16 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CostGraph } from '../../../compiler/planning/cost-graph.ts';
 import { costGraphOf } from '../../../compiler/planning/cost-graph.ts';
+import { loadSolver } from '../../../compiler/planning/placement/linear-program.ts';
 import { clusterAt, loggedCosts } from './costs.ts';
 import { bestLayerCut, perReader } from './layer-cut.ts';
 import { fitLinks, goodputOf } from './link.ts';
 import { baselines, energy, LAYER_CUT, layerCut, local, type Outcome, oursOf, type Planner } from './methods.ts';
+import { ours } from './ours.ts';
 import { evaluate, type Replay, readReplay } from './replay.ts';
 import type { Predicted } from './results.ts';
 import { promises, summarise } from './summary.ts';
-import { tracedResnet } from './trace.ts';
+import { tracedResnet, tracedVgg } from './trace.ts';
 
 const test = suite('lopinfer replay');
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -179,6 +181,22 @@ test('promises are counted, and what breaks them is named', async () => {
   assert.ok((slower![0] as number) < 24 && (slower![2] as number) > 0);
   assert.equal([...new Set(asked)], ['float32 exact', 'float16 exact', 'float32 drop']);
   assert.equal(promises(replay, await evaluate(replay, baselines), baselines), []);
+});
+
+test('what the planner found for one model is no starting point for the next', async () => {
+  await loadSolver();
+  const shallow = [[64], [128], [256, 256], [512, 512], [512, 512]];
+  writeFileSync(join(folder, 'shallow.json'), JSON.stringify(tracedVgg('Shallow', shallow)));
+  writeFileSync(join(folder, 'shallow.csv'), results.replaceAll('Traced,', 'Shallow,'));
+  const replays = [
+    await readReplay({ operators: join(folder, 'shallow.json'), results: join(folder, 'shallow.csv'), evidence }),
+    await readReplay(sources()),
+  ];
+  const planned = ({ program, flow, power }: Replay, planner: Planner) =>
+    planner(program, clusterAt(4e6), loggedCosts(flow), { transfer: 'float32', halo: 'exact', power });
+  const apart = [await planned(replays[0]!, ours()), await planned(replays[1]!, ours())];
+  const shared = ours();
+  assert.equal([await planned(replays[0]!, shared), await planned(replays[1]!, shared)], apart);
 });
 
 function bench(...flags: string[]) {
