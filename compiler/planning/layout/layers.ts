@@ -239,8 +239,8 @@ class TileSizes {
 }
 
 /**
- * Whether two graphs differ in nothing but names: what a layout takes in one it takes in the other. So it is with rows and
- * columns of square pictures.
+ * Whether what a layout takes in one graph it takes in the other, as with rows and columns of square pictures: the same layers and
+ * bytes, and the same costs of the whole, of halves and of quarters, which are the sizes that profiles measure.
  */
 export function areAlike(a: LayerGraph, b: LayerGraph): boolean {
   const shapeOf = ({ layers, tensors }: LayerGraph) => ({
