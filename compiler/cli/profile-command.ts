@@ -16,6 +16,7 @@ interface Options extends OutputOptions {
   readonly dim: readonly string[];
   readonly output: string;
   readonly deviceThreads: number;
+  readonly cores: number;
   readonly budget: number;
   readonly link?: string;
   readonly serve?: string;
@@ -64,8 +65,8 @@ async function device(models: readonly string[], options: Options): Promise<void
   try {
     const dims = dimensions(options.dim);
     const programs = await Promise.all(models.map((model) => importModel(model, { dims, notice })));
-    const { deviceThreads: threads, budget, output } = options;
-    const report = await measureDevice(programs, { threads, budget, progress: bar.update });
+    const { deviceThreads: threads, cores, budget, output } = options;
+    const report = await measureDevice(programs, { threads, cores, budget, progress: bar.update });
     bar.stop();
     // Beside first: a profile that is only half written would be worse than none.
     await writeFile(`${output}.draft`, formatProfile(report.profile));
@@ -138,6 +139,7 @@ export const addProfile = (program: Command): void => {
       positiveInteger('--device-threads'),
       availableParallelism(),
     )
+    .option('--cores <count>', 'that no other program takes', positiveInteger('--cores'), availableParallelism())
     .option('--budget <seconds>', 'begin no more measurements after', positive('--budget'), 120)
     .addOption(new Option('--link <endpoint>', 'measure the link to a device that serves').conflicts('serve'))
     .option('--serve <endpoint>', 'answer one link test, e.g. at tcp://0.0.0.0:7001')

@@ -1,6 +1,6 @@
 /** Measures this device: every distinct chain of operators of some models at several sizes, and what sessions and messages cost. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { arch, cpus, platform, tmpdir } from 'node:os';
+import { arch, availableParallelism, cpus, platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onnxruntime } from '../../runtime/modules.ts';
 import { CompileError } from '../error.ts';
@@ -14,6 +14,8 @@ import { tilesOf } from './tiles.ts';
 export interface DeviceOptions {
   /** onnxruntime's. */
   readonly threads: number;
+  /** Cores that no other program takes; this machine's if not given. */
+  readonly cores?: number;
   /** Seconds after which no more tiles are begun. */
   readonly budget: number;
   readonly progress: (what: string, done: number, total: number) => void;
@@ -46,7 +48,7 @@ function mergeChains(all: readonly Measured[]): Record<string, MeasuredChain> {
 /** @throws profile where nothing could be measured */
 export async function measureDevice(
   programs: readonly Program<'imported'>[],
-  { threads, budget, progress }: DeviceOptions,
+  { threads, cores = availableParallelism(), budget, progress }: DeviceOptions,
 ): Promise<DeviceReport> {
   const begin = performance.now();
   const deadline = begin + budget * 1e3;
@@ -77,7 +79,7 @@ export async function measureDevice(
         threads,
       },
       models: programs.map(({ name }) => name),
-      ...(await measureOverheads({ threads, folder })),
+      ...(await measureOverheads({ threads, cores, folder })),
       chains,
     };
     return {

@@ -1,6 +1,5 @@
 /** What a run of a session costs beside its operators: itself, what it hands over, memory that caches have forgotten, joins and cuts. */
 import { rm, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { GraphBuilder } from '../../codegen/graph-builder.ts';
 import type { TensorSpec } from '../../runtime/manifest.ts';
@@ -68,13 +67,14 @@ const touching = (shape: readonly number[], all: boolean): TilesModel =>
 
 interface Place {
   readonly threads: number;
+  readonly cores: number;
   readonly folder: string;
 }
 
 /** Seconds of runs as a device does them, of several models in turn; medians. */
 async function timeRuns(
   models: readonly TilesModel[],
-  { threads, folder }: Place,
+  { threads, folder }: Omit<Place, 'cores'>,
   before: () => void,
 ): Promise<number[]> {
   const files = models.map((_, i) => join(folder, `timed${i}.onnx`));
@@ -150,7 +150,7 @@ export async function measureOverheads(place: Place): Promise<Pick<Profile, 'ses
   const [kept, all] = await timeRuns([touching(SHAPE, false), touching(SHAPE, true)], place, afterAll);
   return {
     session: { seconds: seconds!, alone: alone!, outputs: bytesOf(SHAPE) / Math.max(all! - kept!, all! / 100) },
-    messages: await measureMessages(afterOne, leavesCore(place.threads, availableParallelism())),
+    messages: await measureMessages(afterOne, leavesCore(place.threads, place.cores)),
     memory: await memoryRates(place),
   };
 }

@@ -1,4 +1,4 @@
-/** Predicted against measured: this machine is profiled with one thread, then plans run as two processes with one thread each. */
+/** Predicted against measured: this machine is profiled with one thread and core, then plans run as two processes with one each. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compile } from '../../compiler/compile.ts';
@@ -38,7 +38,7 @@ async function measure(name: string, folder: string, rates: Rates) {
   writeModel(zoo[name]!.build({ batch: 1, sequence: 128 }), model);
   const program = await importModel(model);
   // Just before it is needed: the clock of a shared machine drifts.
-  const { profile } = await measureDevice([program], { threads: 1, budget, progress: () => {} });
+  const { profile } = await measureDevice([program], { threads: 1, cores: 1, budget, progress: () => {} });
   const cluster = clusterOf(profile, rates);
   const { operators, constants } = cutsOf(program);
   const planned = [...operators.keys()].filter((operator) => !constants.has(operator));

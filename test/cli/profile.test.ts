@@ -76,6 +76,7 @@ test('refused: nothing to measure, no time, no model, no number', async () => {
   assert.is((await shardonnx('profile', work.path('no.onnx'), '-o', none)).status, 1);
   assertRefused(await shardonnx('profile', model, '--budget', '-1'), 'flag', /--budget -1/);
   assertRefused(await shardonnx('profile', model, '--device-threads', '0'), 'flag', /--device-threads 0/);
+  assertRefused(await shardonnx('profile', model, '--cores', 'two'), 'flag', /--cores two/);
 });
 
 test('a link test between two processes', async () => {
