@@ -1,5 +1,6 @@
 /** The errors of devices working together, one function an error. */
 import { ShardonnxError } from './error.ts';
+import type { AbortFrame } from './frame.ts';
 
 export const seconds = (count: number): string => `${Number(count.toFixed(1))} s`;
 
@@ -41,15 +42,8 @@ export const abandoned = (device: string, plan: string, waited: number) =>
   new ShardonnxError(ABANDONED, `${device} waited ${seconds(waited)} for peers, longer than ${plan} lets expect`);
 
 /** What another device says of its failure in an inference, or for good. @param device where it failed, which need not be a direct neighbour */
-export const told = ({
-  device,
-  code,
-  message,
-}: {
-  readonly device: string;
-  readonly code: string;
-  readonly message: string;
-}) => (code === ABANDONED ? new ShardonnxError(ABANDONED, message) : peerFailed(device, code, message));
+export const told = ({ device, code, message }: AbortFrame) =>
+  code === ABANDONED ? new ShardonnxError(ABANDONED, message) : peerFailed(device, code, message);
 
 export const noSuchPlan = (plan: number, plans: number) =>
   new ShardonnxError('no-such-plan', `there is no plan ${plan}: the build has ${plans}, counted from 0`);

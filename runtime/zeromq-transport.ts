@@ -33,7 +33,7 @@ class ZeromqTransport implements Transport {
   readonly #callers = new Map<string, Caller>();
   readonly #joining: Joining;
   #answerer: Answerer | undefined;
-  /** Something, since the last nap. */
+  /** Something, since it was last let go. */
   #sent = false;
   #endpoints: Readonly<Record<string, string>>;
 

@@ -74,7 +74,7 @@ interface Place {
 /** Seconds of runs as a device does them, of several models in turn; medians. */
 async function timeRuns(
   models: readonly TilesModel[],
-  { threads, folder }: Omit<Place, 'cores'>,
+  { threads, folder }: Place,
   before: () => void,
 ): Promise<number[]> {
   const files = models.map((_, i) => join(folder, `timed${i}.onnx`));

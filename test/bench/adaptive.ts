@@ -20,7 +20,7 @@ import { Players } from './adaptive/players.ts';
 import { drawnTrace, pieces } from './adaptive/trace.ts';
 import type { Play } from './feeder.ts';
 import { readDistribution } from './lopinfer/results.ts';
-import { flag, report, temporaryFolder } from './measure.ts';
+import { flag, report, say, temporaryFolder } from './measure.ts';
 import { clusterOf, ROBOT, SERVER } from './robot-and-server.ts';
 import { measuredLink } from './testbed/measured-link.ts';
 import { openTestbed } from './testbed/open-testbed.ts';
@@ -46,8 +46,6 @@ const seconds = flag('--seconds', 20);
 const dwell = flag('--dwell', 0.8);
 const budget = flag('--budget', 30);
 const draw = generator(flag('--seed', 1));
-
-const say = (what: string): void => void process.stderr.write(`${(performance.now() / 1e3).toFixed(0)} s: ${what}\n`);
 
 /** A build with as few plans as cover the range, as this machine measured of itself. */
 async function build(testbed: Testbed, model: string, output: string): Promise<void> {

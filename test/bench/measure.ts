@@ -4,6 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../../compiler/cli/table.ts';
 
+/** What a long bench is at, on stderr. */
+export const say = (what: string): void =>
+  void process.stderr.write(`${(performance.now() / 1e3).toFixed(0)} s: ${what}\n`);
+
 /** A folder that is gone when the process ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'shardonnx-bench-'));

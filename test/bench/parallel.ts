@@ -12,7 +12,7 @@ import { best, comparable, isPlanned, type Judged, judge, type Planned } from '.
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { alone, hosts, LEFT, linkOf, measuredRates, pair, RIGHT, single, traced } from './left-and-right.ts';
-import { flag, inTurn, over, report, spread, temporaryFolder } from './measure.ts';
+import { flag, inTurn, over, report, say, spread, temporaryFolder } from './measure.ts';
 import { MeasuredProcess } from './measured-process.ts';
 import { plainArguments } from './plain-onnxruntime.ts';
 import { measuredProfiles } from './testbed/measured-profiles.ts';
@@ -27,8 +27,6 @@ const block = flag('--block', 2);
 const budget = flag('--budget', 120);
 const megabits = flag('--mbit', 1000);
 const BOTH = 'both';
-
-const say = (what: string): void => void process.stderr.write(`${(performance.now() / 1e3).toFixed(0)} s: ${what}\n`);
 
 /** Plans by every policy; the fastest of those that have both devices compute, and of all. */
 async function plansOf(testbed: Testbed, model: string, rates: Rates) {

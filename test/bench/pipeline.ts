@@ -13,7 +13,7 @@ import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { openBundle } from '../../runtime/index.ts';
 import { alone, hosts, LEFT, linkOf, measuredRates, pair, RIGHT, single, traced } from './left-and-right.ts';
-import { type Block, flag, inTurn, over, report, spread, summarise, temporaryFolder } from './measure.ts';
+import { type Block, flag, inTurn, over, report, say, spread, summarise, temporaryFolder } from './measure.ts';
 import { growth } from './streaming.ts';
 import { measuredProfiles } from './testbed/measured-profiles.ts';
 import { openTestbed } from './testbed/open-testbed.ts';
@@ -31,8 +31,6 @@ const lasting = flag('--lasting', 10_000);
 const LASTS = 'lenet';
 /** More than devices and links have at work: while one is late for a moment, the other has something to do. */
 const inFlight = flag('--in-flight', 8);
-
-const say = (what: string): void => void process.stderr.write(`${(performance.now() / 1e3).toFixed(0)} s: ${what}\n`);
 
 /** Both builds of a model: all on one device, and a stage for each of two. */
 async function builds(testbed: Testbed, name: string, rates: Rates) {

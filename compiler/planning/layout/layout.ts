@@ -155,9 +155,8 @@ class LayoutTasks {
     const share = read.fraction * (read.proportional ? (end - begin) / layer.length : 1);
     if (from >= to) return;
     this.provide(task, read.tensor, device, from, to, share);
-    const holding = this.holding(read.tensor, device);
-    this.assemble(task, holding, read.tensor, device, from, to, share);
-    this.carry(task, holding, read.tensor, device, from, to, wave);
+    this.assemble(task, read.tensor, device, from, to, share);
+    this.carry(task, read.tensor, device, from, to, wave);
   }
 
   /** Makes `task` wait for a span of a tensor on a device; what the device lacks is sent by those that made it. */
@@ -190,15 +189,8 @@ class LayoutTasks {
   }
 
   /** What is not there as one piece of just this span has to be joined or cut, once. */
-  private assemble(
-    task: number,
-    { made, received, joined }: Holding,
-    tensor: number,
-    device: number,
-    begin: number,
-    end: number,
-    share: number,
-  ): void {
+  private assemble(task: number, tensor: number, device: number, begin: number, end: number, share: number): void {
+    const { made, received, joined } = this.holding(tensor, device);
     if (isThere(made, begin, end) || isThere(received, begin, end) || !isNew(joined, begin, end)) return;
     const bytes = this.graph.tensors[tensor]!.unitBytes * (end - begin) * share;
     const seconds = this.graph.assemble(device, bytes);
@@ -207,15 +199,8 @@ class LayoutTasks {
   }
 
   /** What was made in an earlier wave has left that wave's session; once, whoever reads it. */
-  private carry(
-    task: number,
-    { made, carried }: Holding,
-    tensor: number,
-    device: number,
-    begin: number,
-    end: number,
-    wave: number,
-  ): void {
+  private carry(task: number, tensor: number, device: number, begin: number, end: number, wave: number): void {
+    const { made, carried } = this.holding(tensor, device);
     for (const held of made) {
       if (held.wave === undefined || held.wave === wave || held.end <= begin || end <= held.begin) continue;
       const first = Math.max(begin, held.begin);

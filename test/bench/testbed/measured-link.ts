@@ -1,5 +1,4 @@
 /** What a testbed's shaped link really carries. */
-
 import { main } from '../../support/cli.ts';
 import { spoken } from './run-bundle.ts';
 import type { Testbed } from './testbed.ts';

@@ -84,11 +84,20 @@ const isBound = ({ weightBytes }: Prediction): boolean => Math.max(...weightByte
 test('work alone rules out nothing that would be kept: without that bound the search finds the same, later', async () => {
   const subjects = await randomSubjects([3, 7, 11]);
   const simulated = { bounded: 0, unbounded: 0 };
-  for (const subject of subjects) {
-    const graph = heavyGraphOf(subject, clusterOf({ a: 1, b: 3 }, 'a', '100 Mbit/s'));
+  let nearest = 0;
+  // Where links cost something, and where work is all.
+  const graphs = ['100 Mbit/s', '10 Tbit/s'].flatMap((bandwidth) =>
+    subjects.map((subject) => heavyGraphOf(subject, clusterOf({ a: 1, b: 3 }, 'a', bandwidth))),
+  );
+  for (const graph of graphs) {
     const [bounded, unbounded] = (['bounded', 'unbounded'] as const).map((kind) => {
+      let least = Number.NaN;
       const search = new Search(graph, (prediction) => {
-        if (!isBound(prediction)) simulated[kind]++;
+        if (isBound(prediction)) least = prediction.seconds;
+        else {
+          simulated[kind]++;
+          nearest = Math.max(nearest, least / prediction.seconds);
+        }
         return kind === 'unbounded' && isBound(prediction) ? 0 : prediction.seconds;
       });
       search.start();
@@ -97,6 +106,7 @@ test('work alone rules out nothing that would be kept: without that bound the se
     });
     assert.equal(bounded, unbounded);
   }
+  assert.ok(0.95 < nearest && nearest <= 1 + 1e-9, `work alone comes to ${nearest} of what is simulated`);
   assert.ok(simulated.bounded < 0.9 * simulated.unbounded, `${simulated.bounded} of ${simulated.unbounded} simulated`);
 });
 
