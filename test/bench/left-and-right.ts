@@ -4,11 +4,10 @@ import type { DeviceTrace } from '../../runtime/index.ts';
 import { feederArguments } from './feeder.ts';
 import { MeasuredProcess } from './measured-process.ts';
 import { measuredLink } from './testbed/measured-link.ts';
+import { measuredProfiles } from './testbed/measured-profiles.ts';
 import type { HostSpec, LinkSpec, Testbed } from './testbed/testbed.ts';
-import type { Rates } from './this-machine.ts';
 
 export const [LEFT, RIGHT] = ['left', 'right'] as const;
-const PORT = 7000;
 /** Seconds; a device that another one waits for may have to load half a gigabyte. */
 const PATIENCE = 120;
 
@@ -19,11 +18,37 @@ export const hosts: readonly HostSpec[] = [
 
 export const linkOf = (megabits: number): LinkSpec => ({ between: [LEFT, RIGHT], bandwidth: (megabits * 1e6) / 8 });
 
+/** Of a link, as cluster files write them. */
+export interface Rates {
+  readonly bandwidth: string;
+  readonly latency: string;
+}
+
 /** The link as measured, for cluster files and for people. */
 export async function measuredRates(testbed: Testbed): Promise<{ readonly rates: Rates; readonly text: string }> {
   const { bandwidth, latency } = await measuredLink(testbed, [LEFT, RIGHT]);
   const text = `${((bandwidth * 8) / 1e6).toFixed(0)} Mbit/s and ${(latency * 1e3).toFixed(2)} ms`;
   return { rates: { bandwidth: `${bandwidth} B/s`, latency: `${latency} s` }, text };
+}
+
+/** The two as measured on a model. @param budget the most seconds that this may take */
+export async function measuredCluster(
+  testbed: Testbed,
+  model: string,
+  rates: Rates,
+  folder: string,
+  budget: number,
+): Promise<Cluster> {
+  const profiles = await measuredProfiles(testbed, [LEFT, RIGHT], model, folder, budget);
+  const cluster = parseCluster({
+    devices: { [LEFT]: { threads: 1 }, [RIGHT]: { threads: 1 } },
+    links: [{ between: [LEFT, RIGHT], ...rates }],
+  });
+  const devices = cluster.devices.map((device, i) => ({
+    ...device,
+    measured: { kind: 'profile', file: 'as measured', profile: profiles[i]! } as const,
+  }));
+  return { ...cluster, devices };
 }
 
 /** Of builds for one device. */
@@ -42,11 +67,16 @@ export function alone(
 
 type Pair = readonly [left: MeasuredProcess, right: MeasuredProcess];
 
-/** Both devices of a build, ready. */
-export async function pair(testbed: Testbed, build: string, inFlight: number, trace = false): Promise<Pair> {
+/** Both devices of a build, ready. @param port at which the right one listens: builds that run side by side need one each */
+export async function pair(
+  testbed: Testbed,
+  build: string,
+  inFlight: number,
+  { trace = false, port = 7000 } = {},
+): Promise<Pair> {
   const common = { build, timeout: PATIENCE, connect: PATIENCE, inFlight, trace };
-  const listen = await testbed.listen(RIGHT, PORT);
-  const endpoint = await testbed.endpoint(RIGHT, PORT, LEFT);
+  const listen = await testbed.listen(RIGHT, port);
+  const endpoint = await testbed.endpoint(RIGHT, port, LEFT);
   const right = feederArguments({ ...common, device: RIGHT, peers: {}, listen });
   const left = feederArguments({ ...common, device: LEFT, peers: { [RIGHT]: endpoint } });
   return Promise.all([
@@ -62,7 +92,7 @@ export async function traced(
   inFlight: number,
   work: (left: MeasuredProcess) => Promise<unknown>,
 ): Promise<DeviceTrace[]> {
-  const [left, right] = await pair(testbed, build, inFlight, true);
+  const [left, right] = await pair(testbed, build, inFlight, { trace: true });
   await work(left);
   const traces = [await left.trace(), await right.trace()];
   await Promise.all([left.end(), right.end()]);

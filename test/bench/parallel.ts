@@ -11,14 +11,23 @@ import { importModel } from '../../compiler/onnx/import.ts';
 import { best, comparable, isPlanned, type Judged, judge, type Planned } from '../../compiler/policies.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
-import { alone, hosts, LEFT, linkOf, measuredRates, pair, RIGHT, single, traced } from './left-and-right.ts';
+import {
+  alone,
+  hosts,
+  LEFT,
+  linkOf,
+  measuredCluster,
+  measuredRates,
+  pair,
+  type Rates,
+  single,
+  traced,
+} from './left-and-right.ts';
 import { flag, inTurn, over, report, say, spread, temporaryFolder } from './measure.ts';
 import { MeasuredProcess } from './measured-process.ts';
 import { plainArguments } from './plain-onnxruntime.ts';
-import { measuredProfiles } from './testbed/measured-profiles.ts';
 import { openTestbed } from './testbed/open-testbed.ts';
 import type { Testbed } from './testbed/testbed.ts';
-import { clusterOf, type Rates } from './this-machine.ts';
 
 const rounds = flag('--rounds', 9);
 /** Seconds. */
@@ -31,8 +40,7 @@ const BOTH = 'both';
 /** Plans by every policy; the fastest of those that have both devices compute, and of all. */
 async function plansOf(testbed: Testbed, model: string, rates: Rates) {
   const program = await importModel(model);
-  const [left, right] = await measuredProfiles(testbed, [LEFT, RIGHT], model, folder, budget);
-  const cluster = clusterOf(left!, rates, right);
+  const cluster = await measuredCluster(testbed, model, rates, folder, budget);
   const judged: Judged[] = [];
   for (const policy of comparable(program)) judged.push(await judge(program, cluster, policy));
   const planned = judged.filter(isPlanned);

@@ -12,13 +12,23 @@ import { isPlanned, judge, type Planned } from '../../compiler/policies.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { openBundle } from '../../runtime/index.ts';
-import { alone, hosts, LEFT, linkOf, measuredRates, pair, RIGHT, single, traced } from './left-and-right.ts';
+import {
+  alone,
+  hosts,
+  LEFT,
+  linkOf,
+  measuredCluster,
+  measuredRates,
+  pair,
+  type Rates,
+  RIGHT,
+  single,
+  traced,
+} from './left-and-right.ts';
 import { type Block, flag, inTurn, over, report, say, spread, summarise, temporaryFolder } from './measure.ts';
 import { growth } from './streaming.ts';
-import { measuredProfiles } from './testbed/measured-profiles.ts';
 import { openTestbed } from './testbed/open-testbed.ts';
 import type { Testbed } from './testbed/testbed.ts';
-import { clusterOf, type Rates } from './this-machine.ts';
 
 const rounds = flag('--rounds', 9);
 /** Seconds. */
@@ -38,8 +48,7 @@ async function builds(testbed: Testbed, name: string, rates: Rates) {
   const [one, two] = [join(folder, `${name}-one`), join(folder, `${name}-two`)];
   writeModel(zoo[name]!.build({ batch: 1, sequence: 128 }), model);
   say(`${name}: a profile, and a plan`);
-  const [left, right] = await measuredProfiles(testbed, [LEFT, RIGHT], model, folder, budget);
-  const cluster = clusterOf(left!, rates, right);
+  const cluster = await measuredCluster(testbed, model, rates, folder, budget);
   const whole = await judge(await importModel(model), cluster, 'local');
   if (!isPlanned(whole)) throw new Error('no plan for one device');
   await compile({ model, cluster: single, policy: `whole:${LEFT}`, output: one });

@@ -1,73 +1,98 @@
-/** Predicted against measured: this machine is profiled with one thread and core, then plans run as two processes with one each. */
+/**
+ * Predicted against measured: two devices with a core each and a shaped link are profiled, then plans run as two processes on them.
+ * `npm run bench:predict -- resnet50 --rounds 9 --block 1 --budget 60 --mbit 1000`, with --transport-shaping as without root.
+ */
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { compile } from '../../compiler/compile.ts';
-import { measureDevice } from '../../compiler/measure/measure.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { cutsOf } from '../../compiler/planning/cuts.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
-import { openBundle, randomTensor } from '../../runtime/index.ts';
-import { flag, report, type Summary, spread, summarise, temporaryFolder } from './measure.ts';
-import { clusterOf, link, type Rates } from './this-machine.ts';
+import { alone, hosts, LEFT, linkOf, measuredCluster, measuredRates, pair, type Rates } from './left-and-right.ts';
+import { type Block, flag, inTurn, over, report, say, spread, temporaryFolder } from './measure.ts';
+import { openTestbed } from './testbed/open-testbed.ts';
+import type { Testbed } from './testbed/testbed.ts';
 
-const rounds = flag('--rounds', 30);
-/** ms between two inferences. */
-const pause = flag('--pause', 0);
+const rounds = flag('--rounds', 9);
+/** Seconds. */
+const block = flag('--block', 1);
 /** The most seconds that profiling one model may take. */
-const budget = flag('--budget', 300);
-const WARM_UP = 5;
+const budget = flag('--budget', 120);
+const megabits = flag('--mbit', 1000);
+const WHOLE = 'whole';
 
-/** Milliseconds of inferences of a build, as two processes. */
-async function run(build: string): Promise<Summary> {
-  const bundle = await openBundle(build, { transport: 'tcp' });
-  const inputs = Object.fromEntries(bundle.inputs.map((spec) => [spec.name, randomTensor(spec, 1)]));
-  const times: number[] = [];
-  for (let round = -WARM_UP; round < rounds; round++) {
-    const { ms } = await bundle.infer(inputs);
-    if (round >= 0) times.push(ms);
-    if (pause > 0) await sleep(pause);
-  }
-  await bundle.close();
-  return summarise(times);
+/** An operator in the middle, after which a model is cut. */
+async function middle(model: string): Promise<string> {
+  const { operators, constants } = cutsOf(await importModel(model));
+  const planned = [...operators.keys()].filter((operator) => !constants.has(operator));
+  return planned[Math.floor(planned.length / 2)]!;
 }
 
-async function measure(name: string, folder: string, rates: Rates) {
+/** A build of a model for each policy, and what it is predicted to take. */
+async function buildsOf(testbed: Testbed, name: string, rates: Rates) {
   const model = join(folder, `${name}.onnx`);
-  const output = join(folder, name);
   writeModel(zoo[name]!.build({ batch: 1, sequence: 128 }), model);
-  const program = await importModel(model);
-  // Just before it is needed: the clock of a shared machine drifts.
-  const { profile } = await measureDevice([program], { threads: 1, cores: 1, budget, progress: () => {} });
-  const cluster = clusterOf(profile, rates);
-  const { operators, constants } = cutsOf(program);
-  const planned = [...operators.keys()].filter((operator) => !constants.has(operator));
-  const rows = [];
-  for (const policy of ['whole:left', `cut:${planned[Math.floor(planned.length / 2)]}`, 'spatial', 'hybrid']) {
-    const { schedule } = await compile({ model, cluster, policy, output });
-    const predicted = 1e3 * schedule.makespan;
-    const measured = await run(output);
-    rows.push({
+  say(`${name}: profiles`);
+  const cluster = await measuredCluster(testbed, model, rates, folder, budget);
+  const policies = {
+    [WHOLE]: `whole:${LEFT}`,
+    cut: `cut:${await middle(model)}`,
+    spatial: 'spatial',
+    hybrid: 'hybrid',
+  };
+  const builds = [];
+  for (const [policy, asked] of Object.entries(policies)) {
+    const output = join(folder, `${name}-${policy}`);
+    // A device that does it all runs alone.
+    const devices = policy === WHOLE ? { ...cluster, devices: cluster.devices.slice(0, 1), links: [] } : cluster;
+    const { schedule } = await compile({ model, cluster: devices, policy: asked, output });
+    const sessions = schedule.devices.flatMap(({ steps }) => steps.filter(({ kind }) => kind === 'segment')).length;
+    builds.push({ policy, output, sessions, predicted: 1e3 * schedule.makespan });
+  }
+  return builds;
+}
+
+async function measure(testbed: Testbed, name: string, rates: Rates) {
+  const builds = await buildsOf(testbed, name, rates);
+  say(`${name}: inferences`);
+  const running = await Promise.all(
+    builds.map(async ({ policy, output }, i) =>
+      policy === WHOLE ? [await alone(testbed, output, 1)] : pair(testbed, output, 1, { port: 7000 + i }),
+    ),
+  );
+  const blocks: Record<string, Block> = Object.fromEntries(
+    builds.map(({ policy }, i) => [policy, running[i]![0]!.block]),
+  );
+  const all = await inTurn(blocks, rounds, block);
+  await Promise.all(running.flat().map((each) => each.end()));
+  return builds.map(({ policy, sessions, predicted }) => {
+    const measured = over(all, (round) => round[policy]!);
+    return {
       model: name,
-      policy: policy.split(':')[0]!,
-      sessions: schedule.devices.flatMap(({ steps }) => steps.filter(({ kind }) => kind === 'segment')).length,
+      policy,
+      sessions,
       'predicted, ms': predicted,
       'measured, ms': spread(measured),
       'error, %': 100 * (predicted / measured.median - 1),
-    });
-  }
-  return rows;
+    };
+  });
 }
 
 const chosen = process.argv.slice(2).filter((word) => word in zoo);
 const names = chosen.length > 0 ? chosen : ['resnet50', 'vgg19', 'efficientnet-b0', 'densenet121'];
 const folder = temporaryFolder();
-const rates = await link();
-const rows = [];
-for (const name of names) rows.push(...(await measure(name, folder, rates)));
-const shared = rows.filter(({ policy }) => policy !== 'whole');
-const mean = shared.reduce((sum, row) => sum + Math.abs(row['error, %']), 0) / shared.length;
-report(
-  rows,
-  `measured: median (quartiles) of ${rounds}; link ${rates.bandwidth}, ${rates.latency}; mean absolute error of cut, spatial and hybrid ${mean.toFixed(1)} %, aim: 10 and less`,
-);
+const testbed = openTestbed({ hosts, links: [linkOf(megabits)] });
+try {
+  const { rates, text } = await measuredRates(testbed);
+  say(`the link has ${text}`);
+  const rows = [];
+  for (const name of names) rows.push(...(await measure(testbed, name, rates)));
+  const shared = rows.filter(({ policy }) => policy !== WHOLE);
+  const mean = shared.reduce((sum, row) => sum + Math.abs(row['error, %']), 0) / shared.length;
+  report(
+    rows,
+    `one core each, the link has ${text}; measured: median (quartiles) of ${rounds} rounds of blocks of ${block} s in turn; mean absolute error of cut, spatial and hybrid ${mean.toFixed(1)} %, aim: 10 and less; ${testbed.note}`,
+  );
+} finally {
+  testbed.close();
+}
