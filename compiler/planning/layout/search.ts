@@ -5,7 +5,8 @@
  */
 import { type LayerGraph, ROUNDING } from './layers.ts';
 import { type Layout, type Prediction, predict } from './layout.ts';
-import { type Beyond, type LayerSketch, type Sketch, Sketcher, type Span } from './sketch.ts';
+import { type Beyond, type LayerSketch, type Sketch, Sketcher } from './sketch.ts';
+import type { Spans } from './spans.ts';
 
 /**
  * What is made small, e.g. the seconds of one inference. Infinite: not allowed. Of a prediction that is more in every figure it
@@ -36,7 +37,8 @@ const MEMORY = 10;
 const MOST_BANDS = 24;
 
 interface Climber {
-  sketch: Sketch;
+  /** Of its sketch. */
+  spans: Spans;
   value: number;
   best: { readonly sketch: Sketch; readonly value: number };
   readonly history: number[];
@@ -85,7 +87,8 @@ export class Search {
   /** Judges the starting points. @param limit what is worse need not be found */
   start(limit = Number.POSITIVE_INFINITY): void {
     for (const sketch of this.startingPoints()) {
-      this.enlist(sketch, this.judge(sketch, Math.min(limit, this.worst)));
+      const spans = this.sketcher.spans(sketch);
+      this.enlist(spans, this.judge(spans, Math.min(limit, this.worst)));
     }
   }
 
@@ -100,15 +103,15 @@ export class Search {
   }
 
   /** Makes a sketch a climber if it is among the best so far. */
-  private enlist(sketch: Sketch, value: number): void {
+  private enlist(spans: Spans, value: number): void {
     // Equal values are mostly the same layout said in other words.
     if (!Number.isFinite(value) || this.climbers.some((one) => one.value === value)) return;
     const worse = this.climbers.findIndex((one) => one.value > value);
     const history = new Array<number>(MEMORY).fill(value);
     this.climbers.splice(worse < 0 ? this.climbers.length : worse, 0, {
-      sketch,
+      spans,
       value,
-      best: { sketch, value },
+      best: { sketch: spans.sketch, value },
       history,
     });
     this.climbers.length = Math.min(this.climbers.length, CLIMBERS);
@@ -127,11 +130,12 @@ export class Search {
   improve(tries: number): void {
     for (let i = 0; i < tries && this.climbers.length > 0; i++) {
       const climber = this.promising();
-      const sketch = this.changed(climber.sketch);
+      const sketch = this.changed(climber.spans.sketch);
+      const spans = this.sketcher.spans(sketch, climber.spans);
       const slot = (this.tries + 1) % MEMORY;
-      const value = this.judge(sketch, Math.max(climber.value, climber.history[slot]!));
+      const value = this.judge(spans, Math.max(climber.value, climber.history[slot]!));
       if (value <= climber.value || value <= climber.history[slot]!) {
-        climber.sketch = sketch;
+        climber.spans = spans;
         climber.value = value;
         if (value < climber.best.value) climber.best = { sketch, value };
       }
@@ -146,9 +150,9 @@ export class Search {
   }
 
   /** What a sketch comes to; infinite where work alone makes that more than `limit`. */
-  private judge(sketch: Sketch, limit: number): number {
+  private judge(spans: Spans, limit: number): number {
+    const { sketch } = spans;
     this.tries++;
-    const spans = this.sketcher.spans(sketch);
     if (this.least(spans) * (1 - ROUNDING) > limit) return Number.POSITIVE_INFINITY;
     const layout = this.sketcher.layout(sketch, spans);
     const prediction = predict(this.graph, layout);
@@ -158,16 +162,18 @@ export class Search {
   }
 
   /** What it would come to if nothing had to be sent and nobody ever waited. */
-  private least(spans: readonly (readonly Span[])[]): number {
+  private least({ seconds }: Spans): number {
     const none = new Array<number>(this.devices).fill(0);
     const busy = [...none];
-    for (const [layer, own] of spans.entries()) {
-      for (const [device, { begin, end }] of own.entries()) {
-        if (begin < end) busy[device]! += this.graph.seconds(device, layer, begin, end);
-      }
-    }
-    const seconds = Math.max(...busy);
-    return this.objective({ seconds, bytes: 0, busy, sending: none, receiving: none, weightBytes: none });
+    for (let i = 0; i < seconds.length; i++) busy[i % this.devices]! += seconds[i]!;
+    return this.objective({
+      seconds: Math.max(...busy),
+      bytes: 0,
+      busy,
+      sending: none,
+      receiving: none,
+      weightBytes: none,
+    });
   }
 
   private *startingPoints(): Generator<Sketch> {
