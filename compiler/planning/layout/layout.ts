@@ -38,8 +38,8 @@ interface Held {
   readonly end: number;
   /** null: it is there from the start. */
   readonly task: number | null;
-  /** Of its maker's pieces; undefined: it was received, or is there from the start. */
-  readonly wave?: number;
+  /** Of its maker's pieces; null: it was received, or is there from the start. */
+  readonly wave: number | null;
 }
 
 /** What a device has of a tensor. */
@@ -87,14 +87,15 @@ class LayoutTasks {
     this.receiving = cluster.devices.map(() => 0);
     this.weightBytes = cluster.devices.map(() => 0);
     for (const [i, { maker, length }] of tensors.entries()) {
-      if (maker === null) this.make(i, graph.inputs, { begin: 0, end: length, task: null });
+      if (maker === null) this.make(i, graph.inputs, { begin: 0, end: length, task: null, wave: null });
     }
   }
 
   build(): void {
+    const waves = new Int32Array(this.devices);
     for (const layer of this.graph.layers) {
-      const counts = new Array<number>(this.devices).fill(0);
-      for (const piece of this.layout[layer.index]!) this.compute(layer.index, piece, counts[piece.device]++);
+      waves.fill(0);
+      for (const piece of this.layout[layer.index]!) this.compute(layer.index, piece, waves[piece.device]!++);
     }
     this.handOut();
   }
@@ -175,11 +176,12 @@ class LayoutTasks {
     let missing = subtract(subtract([[begin, end]], [own]), own.received);
     for (let from = 0; from < this.devices && missing.length > 0; from++) {
       const other = this.holdings[tensor * this.devices + from];
-      if (from === device || !other) continue;
+      if (from === device || !other || other.end <= begin || end <= other.begin) continue;
       for (const held of other.made) {
+        if (held.end <= begin || end <= held.begin) continue;
         for (const [low, high] of missing) {
           const [first, last] = [Math.max(low, held.begin), Math.min(high, held.end)];
-          if (first < last) this.send(task, tensor, from, device, { begin: first, end: last, task: held.task }, share);
+          if (first < last) this.send(task, tensor, from, device, first, last, held.task, share);
         }
         missing = subtract(missing, [held]);
         if (missing.length === 0) break;
@@ -202,7 +204,7 @@ class LayoutTasks {
   private carry(task: number, tensor: number, device: number, begin: number, end: number, wave: number): void {
     const { made, carried } = this.holding(tensor, device);
     for (const held of made) {
-      if (held.wave === undefined || held.wave === wave || held.end <= begin || end <= held.begin) continue;
+      if (held.wave === null || held.wave === wave || held.end <= begin || end <= held.begin) continue;
       const first = Math.max(begin, held.begin);
       const last = Math.min(end, held.end);
       if (!isNew(carried, first, last)) continue;
@@ -220,24 +222,34 @@ class LayoutTasks {
     }
   }
 
-  private send(reader: number | null, tensor: number, from: number, to: number, held: Held, share: number): void {
+  /** @param maker the task that makes what is sent */
+  private send(
+    reader: number | null,
+    tensor: number,
+    from: number,
+    to: number,
+    begin: number,
+    end: number,
+    maker: number | null,
+    share: number,
+  ): void {
     const link = this.graph.link(from, to);
-    const bytes = this.graph.tensors[tensor]!.unitBytes * (held.end - held.begin) * share;
+    const bytes = this.graph.tensors[tensor]!.unitBytes * (end - begin) * share;
     const seconds = link.seconds(bytes);
-    const transfer = this.tasks.add(this.devices + link.queue, seconds, 0, link.latency);
+    const task = this.tasks.add(this.devices + link.queue, seconds, 0, link.latency);
     this.bytes += bytes;
     this.sending[from]! += seconds;
     this.receiving[to]! += seconds;
-    if (held.task !== null) {
-      this.tasks.depend(transfer, held.task);
-      this.border(held.task, from, bytes, true);
+    if (maker !== null) {
+      this.tasks.depend(task, maker);
+      this.border(maker, from, bytes, true);
     }
     if (reader !== null) {
-      this.tasks.depend(reader, transfer);
+      this.tasks.depend(reader, task);
       if (reader !== this.first[to]) this.border(reader, to, bytes, false);
     }
     // What was received as a share is not there for others.
-    if (share === 1) this.holding(tensor, to).received.push({ ...held, task: transfer });
+    if (share === 1) this.holding(tensor, to).received.push({ begin, end, task, wave: null });
   }
 
   /** A transfer ends a session, where it leaves or where it arrives; several at one time are one border. */

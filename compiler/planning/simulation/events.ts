@@ -126,11 +126,12 @@ export class TaskGraph {
     const events = new Heap();
     let now = 0;
     let left = size;
-    const touched = new Set<number>();
+    /** Resources that have something to do, or are free again; some twice. */
+    const touched: number[] = [];
     const free = (task: number) => {
       const resource = this.resources[task]!;
       ready[resource]!.push(task, this.disciplines[resource] === 'fifo' ? now : this.priorities[task]!);
-      touched.add(resource);
+      touched.push(resource);
     };
     const release = (task: number) => {
       for (let edge = this.first[task]!; edge >= 0; edge = this.next[edge]!) {
@@ -149,7 +150,7 @@ export class TaskGraph {
         events.push(2 * task, end[task]!);
         if (this.delays[task]! > 0) events.push(2 * task + 1, end[task]! + this.delays[task]!);
       }
-      touched.clear();
+      touched.length = 0;
       if (events.size === 0) break;
       now = events.key;
       // Everything that happens now happens before anything starts, so that priorities see all that is ready.
@@ -159,7 +160,7 @@ export class TaskGraph {
         if ((event & 1) === 0) {
           left--;
           busy[this.resources[task]!] = false;
-          touched.add(this.resources[task]!);
+          touched.push(this.resources[task]!);
           if (!(this.delays[task]! > 0)) release(task);
         } else release(task);
       }
