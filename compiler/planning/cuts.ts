@@ -31,8 +31,8 @@ function operand(program: Program, value: Value | Literal | null): Operand | nul
   return { tensor, shape: tensor.shape, ...(constant ? { constant } : {}) };
 }
 
-/** How this operator may be cut. */
-function cut(program: Program<'imported'>, operator: Compute): Cut | Whole {
+/** What rules see of an operator, or why no rule is asked. */
+function nodeOf(program: Program<'imported'>, operator: Compute): Node | Whole {
   const never = neverCut(operator.type, operator.domain);
   if (never) return never;
   const inputs = operator.inputs.map((input) => operand(program, input));
@@ -42,7 +42,7 @@ function cut(program: Program<'imported'>, operator: Compute): Cut | Whole {
   if ([...reads(operator), ...writes(operator)].some(isOpaque))
     return { whole: 'a sequence, a map or a dtype that JavaScript lacks never leaves its device' };
   if (inputs.includes(undefined) || outputs.includes(undefined)) return { whole: 'a shape depends on the data' };
-  const node: Node = {
+  return {
     name: operator.origin,
     type: operator.type,
     opset: program.opsets[operator.domain] ?? 1,
@@ -50,7 +50,33 @@ function cut(program: Program<'imported'>, operator: Compute): Cut | Whole {
     inputs: inputs as (Operand | null)[],
     outputs: outputs as (Operand | null)[],
   };
-  return cutOf(node, operator.domain);
+}
+
+/** Equal for operators to which a rule says the same: all but names. */
+function signatureOf({ name: _, inputs, outputs, ...rest }: Node, domain: string): string {
+  const operands = [inputs, outputs].map((all) =>
+    all.map((one) => one && { dtype: one.tensor.dtype, shape: one.shape, constant: one.constant }),
+  );
+  // JSON knows no infinity.
+  return JSON.stringify([rest, domain, operands], (_, value) => (typeof value === 'number' ? String(value) : value));
+}
+
+/** How operators may be cut, by name; those of repeated blocks share one cut. */
+function cutsByName(program: Program<'imported'>, operators: Iterable<Compute>): Map<string, Cut | Whole> {
+  const shared = new Map<string, Cut | Whole>();
+  const cuts = new Map<string, Cut | Whole>();
+  for (const operator of operators) {
+    const node = nodeOf(program, operator);
+    if ('whole' in node) {
+      cuts.set(operator.origin, node);
+      continue;
+    }
+    const signature = signatureOf(node, operator.domain);
+    const found = shared.get(signature) ?? cutOf(node, operator.domain);
+    shared.set(signature, found);
+    cuts.set(operator.origin, found);
+  }
+  return cuts;
 }
 
 export interface Cuts extends OnDemand {
@@ -76,7 +102,7 @@ export function cutsOf(program: Program<'imported'>): Cuts {
     if (!random && !used.some((value) => varying.has(value.tensor))) constants.add(operator.origin);
     else for (const output of operator.outputs) if (output) varying.add(output.tensor);
   }
-  const cuts = new Map([...operators.values()].map((operator) => [operator.origin, cut(program, operator)]));
+  const cuts = cutsByName(program, operators.values());
   for (const { origin } of roundedOf(operators.values()).values()) cuts.set(origin, withoutSums(cuts.get(origin)!));
   const result = { operators, cuts, constants, ...onDemandOf(program, operators, constants) };
   known.set(program, result);

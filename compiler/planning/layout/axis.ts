@@ -51,6 +51,8 @@ export interface AxisCut {
 /** The dimension of every tensor along which it is cut, decided operator by operator; null: it is not cut. */
 export class Axes {
   private readonly axes = new Map<string, number | null>();
+  /** By cut, which repeated blocks share, then by letter. */
+  private readonly tables = new Map<Cut, Map<string, Tiles>>();
 
   constructor(
     private readonly program: Program<'imported'>,
@@ -140,16 +142,15 @@ export class Axes {
     return { ...shared, cut, letter, length: size, step, reads: made, sharesWeights };
   }
 
-  /** Tiles from every position to the end, and from the beginning to every position. */
-  private tiles(cut: Cut, letter: string, size: number, step: number) {
-    const positions = Array.from({ length: Math.ceil(size / step) + 1 }, (_, i) => Math.min(size, i * step));
-    return {
-      from: positions.map((at) => (at < size ? tileAt(cut, letter, [at, size]) : null)),
-      to: positions.map((at) => (at > 0 ? tileAt(cut, letter, [0, at]) : null)),
-    };
+  private tiles(cut: Cut, letter: string, size: number, step: number): Tiles {
+    const ofCut = this.tables.get(cut) ?? new Map<string, Tiles>();
+    this.tables.set(cut, ofCut);
+    const tiles = ofCut.get(letter) ?? tilesAlong(cut, letter, size, step);
+    ofCut.set(letter, tiles);
+    return tiles;
   }
 
-  private read(name: string, input: number, half: Tile, tiles: ReturnType<Axes['tiles']>): AxisRead {
+  private read(name: string, input: number, half: Tile, tiles: Tiles): AxisRead {
     const all = regionOf(tiles.from[0]!, input);
     const part = shorterDimensions(regionOf(half, input), all);
     if (!this.axes.has(name)) this.axes.set(name, part[0] ?? null);
@@ -181,6 +182,20 @@ interface Candidate {
   readonly letter: string;
   /** The tile of the first half. */
   readonly half: Tile;
+}
+
+/** Tiles from every position to the end, and from the beginning to every position. */
+interface Tiles {
+  readonly from: readonly (Tile | null)[];
+  readonly to: readonly (Tile | null)[];
+}
+
+function tilesAlong(cut: Cut, letter: string, size: number, step: number): Tiles {
+  const positions = Array.from({ length: Math.ceil(size / step) + 1 }, (_, i) => Math.min(size, i * step));
+  return {
+    from: positions.map((at) => (at < size ? tileAt(cut, letter, [at, size]) : null)),
+    to: positions.map((at) => (at > 0 ? tileAt(cut, letter, [0, at]) : null)),
+  };
 }
 
 const tileAt = (cut: Cut, letter: string, span: Span): Tile => cut.tile({ ...wholeSpans(cut), [letter]: span });
