@@ -46,17 +46,18 @@ export function roleOf(kernel: string): { index: number; role: Role } | null {
 
 /** Larger weights are made up: no kernel asks what they are, and nothing is copied. */
 const LARGE = 4096;
-const FILL: { readonly [D in DType]?: Uint8Array } = {
-  float32: new Uint8Array(Float32Array.of(1 / 64).buffer),
-  float16: new Uint8Array(Uint16Array.of(0x2400).buffer),
-  float64: new Uint8Array(Float64Array.of(1 / 64).buffer),
-  int8: Uint8Array.of(3),
-  uint8: Uint8Array.of(3),
+/** One element of its own for each variant: onnxruntime keeps equal weights once, and the second reader would find them in caches. */
+const FILL: { readonly [D in DType]?: (index: number) => Uint8Array } = {
+  float32: (index) => new Uint8Array(Float32Array.of((1 + index / 1024) / 64).buffer),
+  float16: (index) => new Uint8Array(Uint16Array.of(0x2400 + index).buffer),
+  float64: (index) => new Uint8Array(Float64Array.of((1 + index / 1024) / 64).buffer),
+  int8: (index) => Uint8Array.of(1 + (index % 127)),
+  uint8: (index) => Uint8Array.of(1 + (index % 255)),
 };
 
-function madeUp(tensor: Tensor): Tensor {
+function madeUp(tensor: Tensor, index: number): Tensor {
   if (tensor.role !== 'weight' || tensor.source.kind !== 'file' || tensor.source.length < LARGE) return tensor;
-  const bytes = FILL[tensor.dtype];
+  const bytes = FILL[tensor.dtype]?.(index);
   return bytes ? { ...tensor, source: { kind: 'fill', bytes } } : tensor;
 }
 
@@ -99,7 +100,7 @@ class TilesProgram {
 
   private value(value: Value, index: number, role: keyof typeof SIGNS): Value {
     const tensor = named(index, role, value.tensor);
-    this.tensors.set(tensor, { ...madeUp(tensorOf(this.program, value.tensor)), name: tensor });
+    this.tensors.set(tensor, { ...madeUp(tensorOf(this.program, value.tensor), index), name: tensor });
     return { ...value, tensor };
   }
 

@@ -1,8 +1,11 @@
-/** Which tiles of a model are measured: every distinct chain of operators whole, then halves, then quarters along each letter. */
+/**
+ * Which tiles of a model are measured: every distinct chain of operators whole, then halves, then quarters along each letter, then
+ * narrow bands.
+ */
 import type { Compute, Program } from '../ir/program.ts';
 import { tensorOf } from '../ir/program.ts';
 import type { Span } from '../ir/region.ts';
-import { isWhole } from '../operators/rule.ts';
+import { isWhole, type LetterKind } from '../operators/rule.ts';
 import { type Chain, chainsOf, Session } from '../planning/costs/chains.ts';
 import { familyOf, type Sizes, sizesOf } from '../planning/costs/signature.ts';
 import { cutsOf } from '../planning/cuts.ts';
@@ -18,6 +21,8 @@ export interface Tile {
 
 /** Parts of a letter that are measured, in this order. */
 const SHARES = [1 / 2, 1 / 4];
+/** Of rows and columns, at least one: as narrow as bands get, where a convolution mostly reads its weights. */
+const BAND = 1 / 16;
 
 /** The chain with its leader on `spans`, followers on what it makes. */
 function tileOfChain(
@@ -39,14 +44,23 @@ function tileOfChain(
 }
 
 /** Tiles that are `share` of the chain along one of its letters; a sum's addends are of the leader alone. */
-function tilesAlong(program: Program<'imported'>, chain: Chain, alone: Chain, share: number): Tile[] {
+function tilesAlong(
+  program: Program<'imported'>,
+  chain: Chain,
+  alone: Chain,
+  share: number,
+  kinds: readonly LetterKind[] = ['free', 'window', 'reduce'],
+): Tile[] {
   const { cut } = chain.family;
   if (!cut) return [];
   return Object.entries(cut.letters).flatMap(([letter, { kind, size, step = 1 }]): Tile[] => {
-    const end = Math.round((size * share) / step) * step;
-    if (kind === 'whole' || end < step || end >= size) return [];
+    const end = Math.max(1, Math.round((size * share) / step)) * step;
+    if (!kinds.includes(kind) || end >= size) return [];
     const reduced = kind === 'reduce';
-    return [tileOfChain(program, reduced ? alone : chain, { ...wholeSpans(cut), [letter]: [0, end] }, reduced)];
+    // A half has a border of the whole, what is narrower mostly has none: it reads no padding.
+    const begin = Math.floor(((size - end) * (1 - 2 * share)) / 2 / step) * step;
+    const span: Span = [begin, begin + end];
+    return [tileOfChain(program, reduced ? alone : chain, { ...wholeSpans(cut), [letter]: span }, reduced)];
   });
 }
 
@@ -94,5 +108,6 @@ export function tilesOf(program: Program<'imported'>): Tile[] {
     ...cuttable.flatMap((chain) => tilesAlong(program, chain, alone.get(chain.members[0]!)!, SHARES[0]!)),
     ...(long.length > 0 ? singles : []),
     ...cuttable.flatMap((chain) => tilesAlong(program, chain, alone.get(chain.members[0]!)!, SHARES[1]!)),
+    ...cuttable.flatMap((chain) => tilesAlong(program, chain, alone.get(chain.members[0]!)!, BAND, ['window'])),
   ]);
 }

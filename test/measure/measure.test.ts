@@ -6,12 +6,16 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { measureDevice } from '../../compiler/measure/measure.ts';
 import { measureTiles } from '../../compiler/measure/measure-tiles.ts';
+import { tilesModel } from '../../compiler/measure/tile-model.ts';
 import { tilesOf } from '../../compiler/measure/tiles.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
+import { decodeModel } from '../../compiler/onnx/proto.ts';
 import { costsOf } from '../../compiler/planning/costs/costs.ts';
 import { cutsOf } from '../../compiler/planning/cuts.ts';
 import { formatProfile, parseProfile } from '../../compiler/profile/profile.ts';
 import { unusualModels } from '../../fixtures/models.ts';
+import { zoo } from '../../fixtures/zoo/index.ts';
+import { writeModel } from '../../fixtures/zoo/write.ts';
 import { errorOf } from '../support/error.ts';
 import { clusterOf, imported } from '../support/imported.ts';
 import { chainsOfModel } from '../support/made-profile.ts';
@@ -22,7 +26,7 @@ test.after(() => rmSync(folder, { recursive: true }));
 
 const quick = { threads: 1, budget: 60, progress: () => {} };
 
-test('tiles: every chain whole first, then halves, then quarters, along each letter, none twice', async () => {
+test('tiles: every chain whole first, then halves, then quarters along each letter, none twice', async () => {
   const program = await imported('residualBlock');
   const tiles = tilesOf(program);
   const whole = chainsOfModel(program);
@@ -52,6 +56,37 @@ test('a chain is tiled as a whole; addends of a sum are of the leader alone', as
     if ('c' in sizes && sizes.c !== chain.family.sizes.c) assert.is(operators.length, 1, chain.key);
     for (const { outputs } of operators.slice(1)) assert.equal(outputs[0]!.region, operators[0]!.outputs[0]!.region);
   }
+});
+
+test('bands as narrow as one row are measured too, inside the picture, where they read no padding', async () => {
+  const program = await imported('residualBlock');
+  const tiles = tilesOf(program);
+  for (const { key, family } of chainsOfModel(program).filter(
+    ({ family }) => family.cut?.letters.h?.kind === 'window',
+  )) {
+    const narrow = tiles.filter(
+      ({ chain, sizes }) => chain.key === key && sizes.h === Math.max(1, Math.round(family.sizes.h! / 16)),
+    );
+    assert.ok(narrow.length > 0, key);
+    for (const { operators } of narrow) {
+      const [begin, end] = operators[0]!.outputs[0]!.region![2]!;
+      assert.ok(begin > 0 && end < family.sizes.h!, `${key} ${begin}–${end}`);
+    }
+  }
+});
+
+test('made-up weights differ from tile to tile: onnxruntime would keep equal ones once, in caches that real ones are not in', async () => {
+  const file = join(folder, 'lenet.onnx');
+  writeModel(zoo.lenet!.build({ batch: 1, sequence: 1 }), file);
+  const program = await importModel(file);
+  const tiles = tilesOf(program).filter(({ chain }) => chain.key.startsWith('Gemm'));
+  const variants = [...tiles, ...tiles].map((tile) => ({ tile, blocked: false }));
+  const { graph } = decodeModel((await tilesModel(program, variants, folder, 'made-up')).bytes);
+  const values = graph!.node
+    .filter(({ opType }) => opType === 'ConstantOfShape')
+    .map(({ attribute }) => Buffer.from(attribute[0]!.t!.rawData).toString('hex'));
+  assert.ok(values.length > variants.length / 2, `${values.length} made-up weights`);
+  assert.is(new Set(values).size, values.length);
 });
 
 test('every tile of a model runs, and what onnxruntime fuses costs its leader', async () => {
