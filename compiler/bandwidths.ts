@@ -6,7 +6,7 @@ import { type Costs, costsOf } from './planning/costs/costs.ts';
 import type { Request } from './planning/request.ts';
 import type { Schedule } from './planning/schedule.ts';
 import { simulateSteps } from './planning/simulate.ts';
-import { best, isPlanned, type Judged, judge, objectiveValue, type Planned } from './policies.ts';
+import { best, isPlanned, type Judged, judge, objectiveValue, type Planned, TOLERANCE } from './policies.ts';
 
 /** The cluster with other bandwidths, in bytes per second. */
 export const withBandwidth = (cluster: Cluster, change: (bandwidth: number) => number): Cluster => ({
@@ -30,13 +30,12 @@ export interface Flip {
 /** Bandwidths that are looked at, as shares of what the cluster has. */
 const FURTHEST = 256;
 const STEPS_PER_DOUBLING = 4;
-/** What is less than this share better is no reason to change. */
-const WORTH = 1e-3;
 const CLOSE = 1.01;
-/** Less than predictions are off and searches differ by; each further plan of a build takes memory, and switches cost. */
-const TOLERANCE = 0.03;
 
-/** The nearest bandwidths below and above at which one of the other plans is better than the chosen one; null: none in sight. */
+/**
+ * The nearest bandwidths below and above at which one of the other plans is better than the chosen one, by more than predictions
+ * are off; null: none in sight.
+ */
 export function flipsOf(
   program: Program<'imported'>,
   cluster: Cluster,
@@ -53,7 +52,7 @@ export function flipsOf(
       return schedule.makespan > deadline ? Number.POSITIVE_INFINITY : objectiveValue(changed, schedule, objective);
     };
     const valued = others.map((one) => ({ one, value: value(one) })).sort((a, b) => a.value - b.value);
-    return valued[0] && valued[0].value < (1 - WORTH) * value(chosen) ? valued[0].one.policy : null;
+    return valued[0] && valued[0].value < value(chosen) / (1 + TOLERANCE) ? valued[0].one.policy : null;
   };
   const nearest = (direction: 1 | -1): Flip | null => {
     const step = 2 ** (direction / STEPS_PER_DOUBLING);
@@ -93,7 +92,7 @@ export interface BandwidthTable {
 }
 
 export interface BandwidthOptions extends Request {
-  /** Share by which a row's plan may be worse than the best one found. */
+  /** Share by which a row's plan may be worse than the best one found: each further plan of a build takes memory, and switches cost. */
   readonly tolerance?: number;
   readonly progress?: (what: string, done: number, total: number) => void;
 }

@@ -120,13 +120,24 @@ function infeasible(judged: readonly Judged[], deadline: number | undefined): Co
   );
 }
 
-/** The best plan within the deadline; of equal ones the first. @throws infeasible, objective */
+/** Share by which plans differ no more than predictions are off, and searches from each other. */
+export const TOLERANCE = 0.03;
+
+/**
+ * The best plan within the deadline. Of those that differ by less than predictions are off it is the one with the fewest
+ * transfers, which depends least on what else the network does; of equal ones the better, then the first.
+ * @throws infeasible, objective
+ */
 export function best(cluster: Cluster, judged: readonly Judged[], { objective, deadline }: Request = {}): Planned {
   const allowed = judged.filter(isPlanned).filter(({ schedule }) => schedule.makespan <= (deadline ?? Infinity));
   const valued = allowed.map((one) => ({ one, value: objectiveValue(cluster, one.schedule, objective) }));
-  const [first, ...others] = valued;
+  const least = Math.min(...valued.map(({ value }) => value));
+  const transfers = ({ schedule }: Planned) => schedule.channels.length;
+  const [first] = valued
+    .filter(({ value }) => value <= (1 + TOLERANCE) * least)
+    .sort((a, b) => transfers(a.one) - transfers(b.one) || a.value - b.value);
   if (!first) throw infeasible(judged, deadline);
-  return others.reduce((a, b) => (b.value < a.value ? b : a), first).one;
+  return first.one;
 }
 
 /** The plan of a policy as users write it. @throws policy, infeasible, objective, and what the policy throws */

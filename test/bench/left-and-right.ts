@@ -3,13 +3,12 @@ import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import type { DeviceTrace } from '../../runtime/index.ts';
 import { feederArguments } from './feeder.ts';
 import { MeasuredProcess } from './measured-process.ts';
+import { PATIENCE, type Pair, type PairOptions, pairOf } from './pair.ts';
 import { measuredLink } from './testbed/measured-link.ts';
 import { measuredProfiles } from './testbed/measured-profiles.ts';
 import type { HostSpec, LinkSpec, Testbed } from './testbed/testbed.ts';
 
 export const [LEFT, RIGHT] = ['left', 'right'] as const;
-/** Seconds; a device that another one waits for may have to load half a gigabyte. */
-const PATIENCE = 120;
 
 export const hosts: readonly HostSpec[] = [
   { name: LEFT, cores: [0] },
@@ -65,25 +64,9 @@ export function alone(
   return MeasuredProcess.of(testbed.spawn(host, process.execPath, args));
 }
 
-type Pair = readonly [left: MeasuredProcess, right: MeasuredProcess];
-
-/** Both devices of a build, ready. @param port at which the right one listens: builds that run side by side need one each */
-export async function pair(
-  testbed: Testbed,
-  build: string,
-  inFlight: number,
-  { trace = false, port = 7000 } = {},
-): Promise<Pair> {
-  const common = { build, timeout: PATIENCE, connect: PATIENCE, inFlight, trace };
-  const listen = await testbed.listen(RIGHT, port);
-  const endpoint = await testbed.endpoint(RIGHT, port, LEFT);
-  const right = feederArguments({ ...common, device: RIGHT, peers: {}, listen });
-  const left = feederArguments({ ...common, device: LEFT, peers: { [RIGHT]: endpoint } });
-  return Promise.all([
-    MeasuredProcess.of(testbed.spawn(LEFT, process.execPath, left)),
-    MeasuredProcess.of(testbed.spawn(RIGHT, process.execPath, right)),
-  ]);
-}
+/** Both devices of a build, ready. */
+export const pair = (testbed: Testbed, build: string, options?: PairOptions): Promise<Pair> =>
+  pairOf(testbed, build, [LEFT, RIGHT], options);
 
 /** What the two did, as they tell it themselves: recorded apart from what is timed. @param work has the left one infer */
 export async function traced(
@@ -92,7 +75,7 @@ export async function traced(
   inFlight: number,
   work: (left: MeasuredProcess) => Promise<unknown>,
 ): Promise<DeviceTrace[]> {
-  const [left, right] = await pair(testbed, build, inFlight, { trace: true });
+  const [left, right] = await pair(testbed, build, { inFlight, trace: true });
   await work(left);
   const traces = [await left.trace(), await right.trace()];
   await Promise.all([left.end(), right.end()]);

@@ -69,7 +69,7 @@ async function timesOf(testbed: Testbed, model: string, one: string, two: string
   const first = await plain(LEFT, 1);
   const threads = await plain(BOTH, 2);
   const device = await alone(testbed, one, 1);
-  const [left, right] = await pair(testbed, two, 1);
+  const [left, right] = await pair(testbed, two);
   const blocks = { plain: first.block, one: device.block, two: left.block, threads: threads.block };
   const all = await inTurn(blocks, rounds, block);
   await Promise.all([first, threads, device, left, right].map((each) => each.end()));

@@ -77,7 +77,7 @@ async function measure(testbed: Testbed, name: string, rates: Rates) {
   say(`${name}: inferences`);
   const device = await alone(testbed, one, inFlight);
   const other = await alone(testbed, one, inFlight, RIGHT);
-  const [left, right] = await pair(testbed, two, inFlight);
+  const [left, right] = await pair(testbed, two, { inFlight });
   const both: Block = async (seconds) => {
     const each = await Promise.all([device.stream(seconds), other.stream(seconds)]);
     return [1 / each.flat().reduce((sum, ms) => sum + 1 / ms, 0)];

@@ -57,7 +57,7 @@ async function measure(testbed: Testbed, name: string, rates: Rates) {
   say(`${name}: inferences`);
   const running = await Promise.all(
     builds.map(async ({ policy, output }, i) =>
-      policy === WHOLE ? [await alone(testbed, output, 1)] : pair(testbed, output, 1, { port: 7000 + i }),
+      policy === WHOLE ? [await alone(testbed, output, 1)] : pair(testbed, output, { port: 7000 + i }),
     ),
   );
   const blocks: Record<string, Block> = Object.fromEntries(

@@ -1,6 +1,6 @@
 /** What a testbed's shaped link really carries. */
 import { main } from '../../support/cli.ts';
-import { spoken } from './run-bundle.ts';
+import { spoken } from './spoken.ts';
 import type { Testbed } from './testbed.ts';
 
 const PORT = 7001;

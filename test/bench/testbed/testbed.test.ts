@@ -6,7 +6,7 @@ import { Namespaces } from './namespaces.ts';
 import { openTestbed } from './open-testbed.ts';
 import { canPin } from './processes.ts';
 import { replay, type Stretch } from './replay.ts';
-import { spoken } from './run-bundle.ts';
+import { spoken } from './spoken.ts';
 import type { Testbed } from './testbed.ts';
 
 const test = suite('testbed');

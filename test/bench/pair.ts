@@ -1,0 +1,33 @@
+/** Both devices of a build as processes of a testbed's hosts of the same names, which infer when they are told to. */
+import { feederArguments } from './feeder.ts';
+import { MeasuredProcess } from './measured-process.ts';
+import type { Testbed } from './testbed/testbed.ts';
+
+/** Seconds; a device that another one waits for may have to load half a gigabyte. */
+export const PATIENCE = 120;
+
+export type Pair = readonly [caller: MeasuredProcess, listener: MeasuredProcess];
+
+export interface PairOptions {
+  readonly inFlight?: number;
+  readonly trace?: boolean;
+  /** At which the second one listens: builds that run side by side need one each. */
+  readonly port?: number;
+}
+
+/** Ready. @param devices the first holds inputs and outputs */
+export async function pairOf(
+  testbed: Testbed,
+  build: string,
+  [caller, listener]: readonly [string, string],
+  { inFlight = 1, trace = false, port = 7000 }: PairOptions = {},
+): Promise<Pair> {
+  const common = { build, timeout: PATIENCE, connect: PATIENCE, inFlight, trace };
+  const listen = await testbed.listen(listener, port);
+  const endpoint = await testbed.endpoint(listener, port, caller);
+  const started = [
+    feederArguments({ ...common, device: caller, peers: { [listener]: endpoint } }),
+    feederArguments({ ...common, device: listener, peers: {}, listen }),
+  ].map((args, i) => MeasuredProcess.of(testbed.spawn([caller, listener][i]!, process.execPath, args)));
+  return [await started[0]!, await started[1]!];
+}
