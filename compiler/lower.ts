@@ -23,6 +23,8 @@ export interface StageOptions {
 
 export interface LowerOptions extends StageOptions {
   readonly plan: Plan;
+  /** The schedule is only compared with others: programs are not verified, which is done when one of them is built. */
+  readonly isCandidate?: boolean;
 }
 
 export interface Lowered {
@@ -34,10 +36,11 @@ export interface Lowered {
 function run<From extends Stage, To extends Stage>(
   pass: Pass<From, To>,
   program: Program<From>,
-  { cluster }: StageOptions,
+  { cluster, isCandidate }: StageOptions & Partial<LowerOptions>,
   plan: Plan | null,
 ): Program<To> {
   const result = pass.run(program, { cluster, plan });
+  if (isCandidate) return result;
   verifyProgram(
     result,
     pass.name,
@@ -60,7 +63,7 @@ export function prepare(imported: Program<'imported'>, options: StageOptions): P
   return settle(imported, options, null);
 }
 
-/** Prepared program and plan → schedule: split, assemble, link, schedule; every stage is verified. */
+/** Prepared program and plan → schedule: split, assemble, link, schedule; every stage is verified, unless it is but a candidate's. */
 export function lower(prepared: Program<'imported'>, options: LowerOptions): Lowered {
   const { cluster, plan } = options;
   const stage = <From extends Stage, To extends Stage>(pass: Pass<From, To>, program: Program<From>) =>

@@ -38,10 +38,11 @@ export const isPlanned = (judged: Judged): judged is Planned => 'schedule' in ju
 
 /** Where floats take two bytes on a link, all that crosses is float16. */
 function lowered(program: Program<'imported'>, cluster: Cluster, plan: Plan, { bytesPerFloat }: Request): Lowered {
-  const exact = lower(program, { cluster, plan });
+  const exact = lower(program, { cluster, plan, isCandidate: true });
   if (bytesPerFloat !== 2) return exact;
   const encodings = crossings(exact.schedule).map(({ tensor }) => [tensor, 'float16'] as const);
-  return lower(program, { cluster, plan: { ...plan, maxRelativeError: 1, encodings: Object.fromEntries(encodings) } });
+  const encoded: Plan = { ...plan, maxRelativeError: 1, encodings: Object.fromEntries(encodings) };
+  return lower(program, { cluster, plan: encoded, isCandidate: true });
 }
 
 /** Judges for policies that have several plans to choose from; what it has lowered need not be lowered again. */
