@@ -3,7 +3,7 @@
  * `npm run bench:hybrid -- resnet50 vgg19 --bandwidths 25,93 --rounds 7 --block 1 --budget 60`, with --transport-shaping as it is without root.
  */
 import { join } from 'node:path';
-import type { Cluster } from '../../compiler/cluster/cluster.ts';
+import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import { compile } from '../../compiler/compile.ts';
 import type { Program } from '../../compiler/ir/program.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
@@ -12,7 +12,7 @@ import { detectorFile } from '../../fixtures/demo/text-detect.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { type Block, flag, inTurn, over, report, say, spread, temporaryFolder } from './measure.ts';
-import { pairOf } from './pair.ts';
+import { aloneOf, pairOf } from './pair.ts';
 import { clusterOf, ROBOT, SERVER } from './robot-and-server.ts';
 import { measuredLink } from './testbed/measured-link.ts';
 import { measuredProfiles } from './testbed/measured-profiles.ts';
@@ -47,17 +47,29 @@ function sourceOf(name: string): Source {
   return { name, model, dims: {} };
 }
 
+/** Of the server's speed with this model: a quota costs more than what it takes away, as the caches are others' meanwhile. */
+async function robotShare(testbed: Testbed, { name, model, dims }: Source): Promise<number> {
+  const output = join(folder, `${name}-alone`);
+  await compile({ model, dims, cluster: parseCluster({ devices: { [ROBOT]: { threads: 1 } } }), output });
+  const hosts = await Promise.all(DEVICES.map((host) => aloneOf(testbed, output, ROBOT, 1, host)));
+  const all = await inTurn({ robot: hosts[0]!.block, server: hosts[1]!.block }, 5, block);
+  await Promise.all(hosts.map((host) => host.end()));
+  return over(all, (round) => round.server / round.robot).median;
+}
+
 /** One row a bandwidth: what each policy was predicted to take, and what it took. */
 async function rowsOf(testbed: Testbed, links: readonly Awaited<ReturnType<typeof measuredLink>>[], name: string) {
   const source = sourceOf(name);
   const program = await importModel(source.model, source);
   say(`${name}: a profile`);
   const [profile] = await measuredProfiles(testbed, [SERVER], source.model, folder, budget, source.dims);
+  const share = await robotShare(testbed, source);
+  say(`${name}: the robot has ${share.toFixed(3)} of the server's speed`);
   const rows = [];
   for (const [i, megabits] of bandwidths.entries()) {
     const { bandwidth, latency } = links[i]!;
     testbed.setBandwidth(0, (megabits * 1e6) / 8);
-    const cluster = clusterOf(testbed, profile!, { bandwidth, latency });
+    const cluster = clusterOf({ share: (host) => (host === ROBOT ? share : 1) }, profile!, { bandwidth, latency });
     rows.push(await rowOf(testbed, cluster, program, source, megabits));
   }
   return rows;

@@ -1,9 +1,8 @@
 /** What benches of two equal devices share that have one core each and a shaped link between them. */
 import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import type { DeviceTrace } from '../../runtime/index.ts';
-import { feederArguments } from './feeder.ts';
-import { MeasuredProcess } from './measured-process.ts';
-import { PATIENCE, type Pair, type PairOptions, pairOf } from './pair.ts';
+import type { MeasuredProcess } from './measured-process.ts';
+import { aloneOf, type Pair, type PairOptions, pairOf } from './pair.ts';
 import { measuredLink } from './testbed/measured-link.ts';
 import { measuredProfiles } from './testbed/measured-profiles.ts';
 import type { HostSpec, LinkSpec, Testbed } from './testbed/testbed.ts';
@@ -53,16 +52,9 @@ export async function measuredCluster(
 /** Of builds for one device. */
 export const single: Cluster = parseCluster({ devices: { [LEFT]: { threads: 1 } } });
 
-/** The device of a build for one, ready. @param host another one than its name says */
-export function alone(
-  testbed: Testbed,
-  build: string,
-  inFlight: number,
-  host: string = LEFT,
-): Promise<MeasuredProcess> {
-  const args = feederArguments({ build, device: LEFT, peers: {}, timeout: PATIENCE, inFlight });
-  return MeasuredProcess.of(testbed.spawn(host, process.execPath, args));
-}
+/** The device of a build for one, ready. */
+export const alone = (testbed: Testbed, build: string, inFlight: number, host?: string): Promise<MeasuredProcess> =>
+  aloneOf(testbed, build, LEFT, inFlight, host);
 
 /** Both devices of a build, ready. */
 export const pair = (testbed: Testbed, build: string, options?: PairOptions): Promise<Pair> =>

@@ -1,10 +1,22 @@
-/** Both devices of a build as processes of a testbed's hosts of the same names, which infer when they are told to. */
+/** Devices of a build as processes of a testbed's hosts, which infer when they are told to. */
 import { feederArguments } from './feeder.ts';
 import { MeasuredProcess } from './measured-process.ts';
 import type { Testbed } from './testbed/testbed.ts';
 
 /** Seconds; a device that another one waits for may have to load half a gigabyte. */
-export const PATIENCE = 120;
+const PATIENCE = 120;
+
+/** The only device of a build, ready. @param host another one than its name says */
+export function aloneOf(
+  testbed: Testbed,
+  build: string,
+  device: string,
+  inFlight: number,
+  host: string = device,
+): Promise<MeasuredProcess> {
+  const args = feederArguments({ build, device, peers: {}, timeout: PATIENCE, inFlight });
+  return MeasuredProcess.of(testbed.spawn(host, process.execPath, args));
+}
 
 export type Pair = readonly [caller: MeasuredProcess, listener: MeasuredProcess];
 
@@ -15,7 +27,7 @@ export interface PairOptions {
   readonly port?: number;
 }
 
-/** Ready. @param devices the first holds inputs and outputs */
+/** Both devices of a build, ready. @param devices the first holds inputs and outputs */
 export async function pairOf(
   testbed: Testbed,
   build: string,
