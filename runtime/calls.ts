@@ -130,6 +130,7 @@ export class Calls {
         throw error;
       }
       const again = this.#start(fallback);
+      this.parts.recorder.repeats();
       this.inFlight.again(call.id, again.id, again.devices);
       log('info', 'repeated', `inference ${call.id} is repeated on this device alone, as ${again.id}`);
       return await this.#attempt(again, inputs).catch((reason) => {

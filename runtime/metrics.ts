@@ -47,6 +47,7 @@ export function metrics(manifest: DeviceManifest, opened: () => OpenDevice | nul
   read('counter', 'received_bytes_total', 'tensors received from peers', ({ bytesReceived }) => bytesReceived);
   read('counter', 'dropped_frames_total', 'of strangers, broken, or too late', ({ framesDropped }) => framesDropped);
   read('counter', 'waited_seconds_total', 'waited for tensors', ({ waitedMs }) => waitedMs / 1000);
+  read('counter', 'repeated_total', 'inferences repeated on the plan that needs no peer', ({ repeated }) => repeated);
   read('gauge', 'inferences_in_flight', 'begun and not ended', ({ inFlight }) => inFlight);
   new Gauge({
     name: 'shardonnx_plan_in_use',

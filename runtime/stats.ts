@@ -15,6 +15,8 @@ export interface DeviceStats extends Counters {
   readonly plan: string;
   /** Finished inferences by plan. */
   readonly plans: Readonly<Record<string, number>>;
+  /** Inferences that were repeated on the plan that needs no peer; 0 on devices that do not hold the inputs. */
+  readonly repeated: number;
   /** Bytes per second of the slowest link, estimated; null where nothing large has crossed. */
   readonly bandwidth: number | null;
   /** Inferences of which the device holds something now: begun and not ended, or announced by a tensor that came early. */
@@ -41,6 +43,7 @@ export class Recorder {
   readonly #latencies: number[] = [];
   readonly #segments: { file: string; runs: number; ms: number }[];
   readonly #plans = new Map<string, number>();
+  #repeated = 0;
   #waitedMs = 0;
   #plan = '';
   #computed = Number.NEGATIVE_INFINITY;
@@ -75,6 +78,10 @@ export class Recorder {
     this.#plan = plan;
   }
 
+  repeats(): void {
+    this.#repeated++;
+  }
+
   inference(ms: number, plan: string): void {
     this.#plans.set(plan, (this.#plans.get(plan) ?? 0) + 1);
     if (this.#latencies.length === KEPT_LATENCIES) this.#latencies.shift();
@@ -91,6 +98,7 @@ export class Recorder {
       segments: this.#segments.map((segment) => ({ ...segment })),
       plan: this.#plan,
       plans: Object.fromEntries(this.#plans),
+      repeated: this.#repeated,
       bandwidth,
       inFlight,
       peakBytes: ownProcess ? process.resourceUsage().maxRSS * 1024 : null,

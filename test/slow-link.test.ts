@@ -111,6 +111,7 @@ for (const from of ['a', 'b']) {
     for (let seed = 0; seed < 3; seed++) assert.is(await planOfAnswer(a, seed), shared);
     held.hold();
     assert.is(await planOfAnswer(a, 3), alone);
+    assert.is(a.stats().repeated, 1);
     const late = held.release();
     assert.ok(late > 0);
     const dropped = () => a.stats().framesDropped + b.stats().framesDropped;

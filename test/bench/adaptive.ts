@@ -113,6 +113,7 @@ function compared(model: string, environment: string, adaptive: Played, fixed: r
     'adaptive ÷ it': own / mean(values),
     inferences: inferences.length,
     switches: switches(inferences),
+    repeated: inferences.filter(({ repeated }) => repeated).length,
   });
   return [
     row('adaptive', weighted(adaptive), adaptive.inferences),

@@ -62,8 +62,10 @@ export interface Inference {
   /** ms since the epoch. */
   readonly began: number;
   readonly ms: number;
-  /** The plan's name. */
+  /** The name of the plan that gave the answer. */
   readonly plan: string;
+  /** It had begun with another one. */
+  readonly repeated: boolean;
 }
 
 export interface Play {
@@ -180,10 +182,12 @@ async function infer(device: OpenDevice, inputs: readonly NamedTensors[], second
   const inferences: Inference[] = [];
   let outputs: NamedTensors = {};
   for (const end = now() + 1e3 * seconds; now() < end; ) {
+    const { repeated: before } = device.stats();
     const began = now();
     outputs = await device.infer(inputs[inferences.length % inputs.length]!);
     const ms = now() - began;
-    inferences.push({ began, ms, plan: device.stats().plan });
+    const { plan, repeated } = device.stats();
+    inferences.push({ began, ms, plan, repeated: repeated > before });
   }
   return { inferences, outputs: plainTensors(outputs) };
 }

@@ -56,6 +56,7 @@ test('health follows the device: alive, ready, draining; metrics say what it did
   assert.ok(value('received_bytes_total{device="server"}') >= 16);
   assert.is(value('peer_up{peer="robot",device="server"}'), 1);
   assert.is(value('dropped_frames_total{device="server"}'), 0);
+  assert.is(value('repeated_total{device="server"}'), 0);
   assert.match(text, /^shardonnx_plan_in_use\{plan="[^"]+",device="server"\} 1$/m);
   assert.match(text, /^shardonnx_build_info\{build="[0-9a-f]{64}",device="server"\} 1$/m);
   assert.match(text, /^shardonnx_inference_seconds_bucket\{le="10",device="server"\} 1$/m);

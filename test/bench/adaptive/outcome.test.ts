@@ -24,7 +24,7 @@ test('a trace has bandwidths as often as they were logged, in an order of its se
   assert.ok(parts.length >= 3);
 });
 
-const inference = (began: number, ms: number, plan: string) => ({ began, ms, plan });
+const inference = (began: number, ms: number, plan: string) => ({ began, ms, plan, repeated: false });
 
 test('a lap counts by its time, not by its inferences; the oracle has the best plan of each', () => {
   const laps = [
