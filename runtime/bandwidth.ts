@@ -13,8 +13,10 @@ const LARGE = 8 * 1024;
 const WINDOW = 20_000;
 /** Seconds; event loops are late by so much, and shorter transfers are taken for as long. */
 const SHORTEST = 2e-4;
-/** Frames behind which one whose arrival is seen may have waited. */
-const MOST_UNSEEN = 63;
+/** Frames that are looked at together: one whose arrival is seen may have waited behind the others. */
+const MOST = 64;
+/** ms; of frames that are seen with less between them the first may have come long before, while the event loop was late. */
+const APART = 1;
 /** Samples of one inference that are kept. */
 const MOST_SAMPLES = 64;
 /** ms by which one direction's frames may be older than the other's: a link that has changed has done so in both. */
@@ -36,10 +38,14 @@ export class Arrivals {
   /** Of the window before, and of this one. */
   #least: readonly [number, number] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   #window = 0;
-  /** ms at which the last frame came whose arrival was seen. */
+  /** ms at which the last large frame came whose arrival was seen … */
   #seen = Number.NEGATIVE_INFINITY;
+  /** … together with these … */
+  #together: readonly Frame[] = [];
+  /** … and when the last one before them did. */
+  #before = Number.NEGATIVE_INFINITY;
   /** Those that came since. */
-  #unseen: Frame[] = [];
+  #unseen: readonly Frame[] = [];
 
   /**
    * @param sent ms by the sender's clock
@@ -49,12 +55,16 @@ export class Arrivals {
    */
   took(bytes: number, sent: number, now: number, awaited: boolean): Sample | null {
     this.#meet(sent, now);
-    this.#unseen = [...this.#unseen.slice(-MOST_UNSEEN), { bytes, sent }];
-    if (!awaited) return null;
-    const sample = this.#rate(now);
+    if (bytes > 0) this.#unseen = [...this.#unseen, { bytes, sent }].slice(-MOST);
+    if (!awaited || bytes < LARGE) return null;
+    if (now - this.#seen >= APART) {
+      this.#before = this.#seen;
+      this.#together = [];
+    }
+    this.#together = [...this.#together, ...this.#unseen].slice(-MOST);
     this.#unseen = [];
     this.#seen = now;
-    return bytes >= LARGE ? sample : null;
+    return this.#rate(now);
   }
 
   #meet(sent: number, now: number): void {
@@ -73,9 +83,9 @@ export class Arrivals {
   #rate(now: number): Sample {
     const offset = Math.min(...this.#least);
     let bytes = 0;
-    const behind = this.#unseen.toReversed().map((frame): Sample => {
+    const behind = this.#together.toReversed().map((frame): Sample => {
       bytes += frame.bytes;
-      return { bytes, seconds: Math.max(SHORTEST, (now - Math.max(frame.sent + offset, this.#seen)) / 1000) };
+      return { bytes, seconds: Math.max(SHORTEST, (now - Math.max(frame.sent + offset, this.#before)) / 1000) };
     });
     return behind.reduce((a, b) => (b.bytes / b.seconds > a.bytes / a.seconds ? b : a));
   }

@@ -48,6 +48,16 @@ test('a frame behind others that were seen too late tells it together with them'
   near(rateOf(own.took(20_000, sent + 400, came + 410, true)), 2 * MEGABYTE);
 });
 
+test('frames that are seen at once after an event loop was late tell the bandwidth together', () => {
+  const own = arrivals();
+  const [sent, came] = [2000, 2000 + OFFSET + LATENCY];
+  own.took(0, sent, came + 45, true);
+  // 20 ms each, seen at 45 ms: of the first one it cannot be told that it came before.
+  near(rateOf(own.took(20_000, sent, came + 45, true)), (20 / 45) * MEGABYTE);
+  near(rateOf(own.took(20_000, sent, came + 45.1, true)), (40 / 45) * MEGABYTE);
+  near(rateOf(own.took(20_000, sent, came + 60, true)), (20 / 15) * MEGABYTE);
+});
+
 const sample = (bytes: number, rate: number) => ({ bytes, seconds: bytes / rate });
 
 test('what counts is the latest inference that told something, and there what most bytes say', () => {
