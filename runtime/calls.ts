@@ -7,7 +7,7 @@ import type { Parts } from './inference.ts';
 import { now } from './ipc.ts';
 import type { Links } from './links.ts';
 import type { Log } from './log.ts';
-import { Patience } from './patience.ts';
+import { Patience, type Watched } from './patience.ts';
 import type { Peers } from './peers.ts';
 import type { NamedTensors } from './program.ts';
 import type { Readiness } from './readiness.ts';
@@ -51,7 +51,9 @@ export class Calls {
     this.inFlight = new InFlight(limit, deadlines);
     const { plans, fallback } = caller.choice;
     const waits = (inference: number) => parts.mailbox.waits(inference);
-    this.#patience = new Patience(plans, fallback, waits, (inference) => this.#giveUp(inference));
+    const untilThere = ({ id, plan }: Watched) => caller.links.untilThere(id, plans[plan]?.devices ?? []);
+    const give = (inference: number, waited: number) => this.#giveUp(inference, waited);
+    this.#patience = new Patience(plans, fallback, waits, untilThere, give);
   }
 
   /** Resolves when the inference has begun, in the order of calls. @throws peer-lost, not-ready, inference-timeout, stopped */
@@ -86,6 +88,11 @@ export class Calls {
     if (!this.#open.has(inference)) this.inFlight.failed(inference);
   }
 
+  /** A peer has told what has come of what this device has sent. */
+  heard(): void {
+    this.#patience.heard();
+  }
+
   /** Whether an inference goes on without this peer. */
   spares(inference: number, peer: string): boolean {
     return this.#open.get(inference)?.devices.includes(peer) === false;
@@ -115,8 +122,8 @@ export class Calls {
   }
 
   async #run(inputs: NamedTensors): Promise<NamedTensors> {
-    const { choice, links, readiness, hasFailed, log } = this.caller;
-    const call = this.#start(choice.next(links.bandwidth));
+    const { choice, readiness, hasFailed, log } = this.caller;
+    const call = this.#start(this.#choose());
     this.inFlight.start(call.id, call.devices);
     try {
       return await this.#attempt(call, inputs);
@@ -139,6 +146,15 @@ export class Calls {
         throw reason;
       });
     }
+  }
+
+  /** None that would wait behind what was sent for inferences that were given up, and add to it. */
+  #choose(): number {
+    const { choice, links } = this.caller;
+    const plan = choice.next(links.bandwidth);
+    const { fallback, plans, isForced } = choice;
+    if (fallback === null || isForced) return plan;
+    return links.areBehind(plans[plan]?.devices ?? [], (id) => this.#open.has(id)) ? fallback : plan;
   }
 
   #start(plan: number): Call {
@@ -164,12 +180,11 @@ export class Calls {
   }
 
   /** As if a peer had been lost: it is repeated, and what still comes of it is dropped. */
-  #giveUp(inference: number): void {
+  #giveUp(inference: number, waited: number): void {
     const { choice } = this.caller;
     const call = this.#open.get(inference);
     if (!call || choice.isForced) return;
     const { device } = this.parts.manifest;
-    const waited = (this.#patience.of(call.plan) ?? 0) / 1e3;
     this.parts.mailbox.fail(inference, abandoned(device, choice.plans[call.plan]?.name ?? '', waited));
   }
 
@@ -177,6 +192,7 @@ export class Calls {
     const { id, plan } = call;
     const outputs = await this.caller.execute(id, plan, inputs);
     this.#patience.finished(call);
+    this.caller.links.finished(id, call.devices);
     this.#ends(call);
     if (this.caller.peers.haveHeardOf(id)) this.inFlight.failed(id);
     else this.inFlight.finished(id, this.parts.manifest.device);

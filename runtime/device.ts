@@ -186,6 +186,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
         break;
       case 'rate':
         this.#links.told(from, frame, this.#seesAtOnce);
+        this.#calls.heard();
         break;
       default:
         frame satisfies never;
@@ -203,6 +204,8 @@ export class RunningDevice implements OpenDevice, TransportListener {
     const { device, inputDevice } = this.manifest;
     const error = peerLost(device, peer, 'it has stopped');
     this.#peers.leave(peer, error);
+    // A probe that it has not answered is no longer under way.
+    this.#links.forget(peer);
     this.#calls.inFlight.gone(peer);
     this.#readiness.refuse(error);
     this.parts.mailbox.gone(peer, error);
@@ -276,7 +279,7 @@ export class RunningDevice implements OpenDevice, TransportListener {
     recorder.begins(name);
     try {
       if (!program) throw noSuchPlan(plan, this.#programs.length);
-      const outputs = await this.#activity.add((async () => program(inference(id, this.parts), inputs))());
+      const outputs = await this.#activity.add((async () => program(inference(id, this.parts, this.#links), inputs))());
       recorder.inference(performance.now() - begin, name);
       return outputs;
     } catch (error) {

@@ -38,8 +38,12 @@ export const badFrame = (device: string, from: string, reason: string) =>
 /** The holder of the inputs has given up an inference whose link has dropped, and repeats it on its own. */
 export const ABANDONED = 'abandoned';
 
+/** @param waited ms */
 export const abandoned = (device: string, plan: string, waited: number) =>
-  new ShardonnxError(ABANDONED, `${device} waited ${seconds(waited)} for peers, longer than ${plan} lets expect`);
+  new ShardonnxError(
+    ABANDONED,
+    `${device} gave up ${plan} after ${Math.round(waited)} ms: what peers wait for comes late`,
+  );
 
 /** What another device says of its failure in an inference, or for good. @param device where it failed, which need not be a direct neighbour */
 export const told = ({ device, code, message }: AbortFrame) =>

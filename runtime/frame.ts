@@ -13,7 +13,7 @@ import { bytesPerElement, dtypeOfOnnxNumber, onnxNumber } from './dtype.ts';
 import type { Tensor } from './program.ts';
 import { bytesOf, elements, tensorOver } from './tensor.ts';
 
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 export interface TensorFrame {
   readonly kind: 'tensor';
@@ -55,6 +55,8 @@ export interface RateFrame {
   readonly sent: number;
   readonly bytes: number;
   readonly seconds: number;
+  /** ms by the receiver's own clock: when it sent the latest of them. All that it sent before has come, too. */
+  readonly until: number;
 }
 
 /** The holder of the inputs starts an inference. */
@@ -168,7 +170,7 @@ export function encodeFrame(frame: Frame): [header: Buffer, payload: Buffer] {
       return [headerOf(frame.kind), payload];
     }
     case 'rate':
-      return [headerOf(frame.kind), bytesOfNumbers(frame.sent, frame.bytes, frame.seconds)];
+      return [headerOf(frame.kind), bytesOfNumbers(frame.sent, frame.bytes, frame.seconds, frame.until)];
     case 'check':
     case 'ready':
       return [headerOf(frame.kind, frame.token), NOTHING];
@@ -255,9 +257,11 @@ function decodeControl(
       return { kind, bytes, sent: new DataView(payload.buffer, payload.byteOffset).getFloat64(0, true) };
     }
     case 'rate': {
-      const [sent, bytes, seconds] = numbersIn(payload, 3);
-      if (sent === undefined || bytes === undefined || seconds === undefined) return malformed('a rate of no numbers');
-      return { kind, sent, bytes, seconds };
+      const [sent, bytes, seconds, until] = numbersIn(payload, 4).filter(Number.isFinite);
+      if (sent === undefined || bytes === undefined || seconds === undefined || until === undefined) {
+        return malformed('a rate of no numbers');
+      }
+      return { kind, sent, bytes, seconds, until };
     }
     case 'done':
       return { kind, inference };

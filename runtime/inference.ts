@@ -1,6 +1,7 @@
 /** One inference on one device: what a generated program calls. */
 import { ShardonnxError } from './error.ts';
 import { now } from './ipc.ts';
+import type { Links } from './links.ts';
 import type { Mailbox } from './mailbox.ts';
 import { byteLength } from './mailbox.ts';
 import type { ChannelSpec, DeviceManifest } from './manifest.ts';
@@ -32,7 +33,7 @@ export interface Parts {
  * The two casts: which dtypes come is said by the generated program from device.json, and checked against device.json
  * when segments are loaded and when tensors arrive.
  */
-export function inference(id: number, parts: Parts): Device {
+export function inference(id: number, parts: Parts, links: Links): Device {
   const { manifest, segments, transport, mailbox, recorder, turns, trace } = parts;
   return {
     async segment<D extends DTypes>(index: number, inputs: readonly Tensor[]) {
@@ -54,15 +55,12 @@ export function inference(id: number, parts: Parts): Device {
     },
     send(to, channel, tensor) {
       checkSent(parts, to, channel, tensor);
-      recorder.counters.bytesSent += byteLength(tensor);
+      const bytes = byteLength(tensor);
+      recorder.counters.bytesSent += bytes;
       const begin = performance.now();
-      transport.send(to, {
-        kind: 'tensor',
-        inference: id,
-        channel,
-        tensor,
-        ...(!transport.inProcess && { sent: now() }),
-      });
+      const sent = now();
+      transport.send(to, { kind: 'tensor', inference: id, channel, tensor, ...(!transport.inProcess && { sent }) });
+      links.sent(to, id, bytes, sent);
       trace?.add('send', id, channel, begin);
     },
     receive<D extends keyof DataOf>(from: string, channel: number) {

@@ -1,5 +1,6 @@
 /** How long an inference may take before the link that it needs is taken for one that has dropped, and it is repeated without. */
 import type { PlanSpec } from './manifest.ts';
+import { quantile } from './stats.ts';
 
 /** So many times as long as the plan is to take, and took lately. */
 const LATE = 1.5;
@@ -17,9 +18,10 @@ export interface Watched {
 }
 
 /**
- * Watches the earliest inference under way: the others wait for it. A transfer that has taken so long will, for all that is known,
- * take as long again. So it is given up no sooner than the plan that needs no peer would be done: then the two together take
- * at most twice as long as the better of both.
+ * Watches the earliest inference under way: the others wait for it. Where peers tell how fast what was sent comes, it is given up as
+ * soon as the rest takes longer than the plan that needs no peer, and not while the rest takes less. Where they do not, a transfer
+ * that has taken so long will, for all that is known, take as long again. So it is given up no sooner than the plan that needs no
+ * peer would be done: then the two together take at most twice as long as the better of both.
  */
 export class Patience {
   /** ms of the latest inferences, by plan. */
@@ -34,8 +36,10 @@ export class Patience {
     private readonly fallback: number | null,
     /** Whether an inference waits for a peer now, and not for this device. */
     private readonly waits: (inference: number) => boolean,
-    /** It is late. */
-    private readonly give: (inference: number) => void,
+    /** ms until what was sent for it should have come, negative: since; null: not known. */
+    private readonly untilThere: (inference: Watched) => number | null,
+    /** It is late, after so many ms. */
+    private readonly give: (inference: number, waited: number) => void,
   ) {
     this.#taken = plans.map(() => []);
   }
@@ -47,7 +51,14 @@ export class Patience {
     this.#watched = earliest;
     this.#since = performance.now();
     const ms = earliest && this.of(earliest.plan);
-    if (earliest && ms) this.#after(ms, () => this.#after(GRACE, () => this.#late(earliest.id)));
+    if (earliest && ms) this.#after(ms, () => this.#after(GRACE, () => this.#late(earliest)));
+  }
+
+  /** A peer has told what has come. */
+  heard(): void {
+    const watched = this.#watched;
+    if (!watched || watched.plan === this.fallback || !this.waits(watched.id)) return;
+    if ((this.untilThere(watched) ?? 0) > this.#alone) this.#giveUp(watched);
   }
 
   /** It has its outputs. */
@@ -67,14 +78,32 @@ export class Patience {
     clearTimeout(this.#timer);
   }
 
-  #late(inference: number): void {
-    if (this.waits(inference)) this.give(inference);
-    else this.#after(GRACE, () => this.#late(inference));
+  #late(inference: Watched): void {
+    const { id, plan } = inference;
+    const coming = this.untilThere(inference);
+    // Once all has come, peers still compute.
+    const more = coming === null || coming > this.#alone ? 0 : coming + (LATE - 1) * this.#expected(plan);
+    if (this.waits(id) && more <= 0) this.#giveUp(inference);
+    else this.#after(Math.max(GRACE, more), () => this.#late(inference));
+  }
+
+  #giveUp({ id }: Watched): void {
+    this.give(id, performance.now() - this.#since);
+  }
+
+  /** ms that the plan takes which needs no peer. */
+  get #alone(): number {
+    if (this.fallback === null) return Number.POSITIVE_INFINITY;
+    return Math.max(LEAST, quantile(this.#lately(this.fallback), 0.5) ?? this.#predicted(this.fallback));
   }
 
   /** ms: as predicted, or as lately where that was longer. */
   #expected(plan: number): number {
-    return Math.max(1e3 * (this.plans[plan]?.seconds ?? 0), ...this.#lately(plan));
+    return Math.max(this.#predicted(plan), ...this.#lately(plan));
+  }
+
+  #predicted(plan: number): number {
+    return 1e3 * (this.plans[plan]?.seconds ?? 0);
   }
 
   #lately(plan: number): readonly number[] {

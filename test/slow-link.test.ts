@@ -8,14 +8,21 @@ import type { OpenDevice } from '../runtime/behaviour.ts';
 import { memoryTransport, openDevice, readDeviceManifest } from '../runtime/index.ts';
 import { Patience } from '../runtime/patience.ts';
 import type { TransportFactory } from '../runtime/transport.ts';
+import { zeromqTransport } from '../runtime/zeromq-transport.ts';
+import { killAll, Running } from './runtime/process.ts';
 import { workFolder } from './support/cli.ts';
 import { clusterOf, imported, modelFile, planOf } from './support/imported.ts';
+import { TestLink } from './support/link.ts';
 import { programsOf } from './support/programs.ts';
 import { assertEqualOutputs, inputsFor, reference } from './support/reference.ts';
 
 const test = suite('slow link');
-const build = workFolder().path('build');
+const work = workFolder();
+const build = work.path('build');
+/** Its first plan sends three large tensors. */
+const wide = work.path('wide');
 const opened: OpenDevice[] = [];
+const links: TestLink[] = [];
 
 /** One plan that needs device b, and one that does not. */
 test.before(async () => {
@@ -30,9 +37,22 @@ test.before(async () => {
     several: { plans, fallback: true },
     output: build,
   });
+  const bands = (device: string) =>
+    ['[:,:,0:10,:]', '[:,:,10:20,:]', '[:,:,20:37,:]'].map((region) => ({ device, region }));
+  await compile({
+    model: modelFile('convChain'),
+    cluster: clusterOf({ a: 1, b: 1 }),
+    several: {
+      plans: [planOf(await imported('convChain'), { conv1: bands('a'), relu1: bands('b') }, 'b')],
+      fallback: true,
+    },
+    output: wide,
+  });
 });
 test.after.each(async () => {
+  for (const link of links.splice(0)) link.close();
   await Promise.all(opened.splice(0).map((device) => device.close()));
+  await killAll();
 });
 
 /** A transport in memory that can hold back what this device sends of tensors. */
@@ -162,6 +182,76 @@ test('what is not known to be late is waited for: a plan that was never seen at 
   assert.is(await planOfAnswer(a, 4), alone);
 });
 
+test('what comes so slowly that the plan without peers is sooner done is not waited for, also where no plan was seen at work', async () => {
+  const server = new Running(wide, 'b', ['--listen=tcp://127.0.0.1:*', '--connect-timeout=20', '--timeout=20']);
+  const [, endpoint = ''] = await server.prints(/listening at (\S+)/);
+  const link = await TestLink.to(endpoint);
+  links.push(link);
+  const a = await openDevice({
+    directory: join(wide, 'a'),
+    program: await programsOf(wide, 'a'),
+    transport: zeromqTransport({ peers: async () => ({ b: link.endpoint }) }),
+    timeouts: { connect: 20, inference: 20 },
+    threads: 1,
+  });
+  opened.push(a);
+  // The first tensor takes 0.3 s, the others 0.9 s more.
+  link.rate = 50_000;
+  const inputs = inputsFor(a.manifest.inputs, 0);
+  const expected = await reference(modelFile('convChain'), inputs);
+  const [shared, alone] = a.manifest.plans?.map(({ name }) => name) ?? [];
+  assertEqualOutputs(await a.infer(inputs), expected);
+  assert.is(a.stats().plan, alone);
+  assert.is(a.stats().repeated, 1);
+  // What was sent is still on its way: nothing is added to it.
+  link.freeze();
+  const { bytesSent } = a.stats();
+  for (let i = 0; i < 10; i++) assertEqualOutputs(await a.infer(inputs), expected);
+  assert.is(a.stats().bytesSent, bytesSent);
+  assert.equal(a.stats().plans, { [alone!]: 11 });
+  link.rate = Number.POSITIVE_INFINITY;
+  link.thaw();
+  for (const end = Date.now() + 15_000; Date.now() < end && a.stats().plan !== shared; await sleep(20)) {
+    assertEqualOutputs(await a.infer(inputs), expected);
+  }
+  assert.is(a.stats().plan, shared);
+});
+
+test('what comes in time is waited for, and what has become too late is not', async () => {
+  const plans = [
+    { name: 'shared', devices: ['a', 'b'], bandwidth: [1, 2] as const, seconds: 0.001 },
+    { name: 'alone', devices: ['a'], bandwidth: null, seconds: 0.2 },
+  ];
+  let untilThere: number | null = null;
+  const given: number[] = [];
+  const patience = new Patience(
+    plans,
+    1,
+    () => true,
+    () => untilThere,
+    (id) => given.push(id),
+  );
+  patience.watch({ id: 0, plan: 0 });
+  patience.finished({ id: 0, plan: 0 });
+  patience.watch({ id: 1, plan: 0 });
+  untilThere = 150;
+  patience.heard();
+  // It would be given up after 0.2 s.
+  await sleep(500);
+  assert.equal(given, []);
+  untilThere = 250;
+  patience.heard();
+  assert.equal(given, [1]);
+  patience.watch({ id: 2, plan: 1 });
+  patience.heard();
+  assert.equal(given, [1], 'it waits for nobody');
+  patience.watch({ id: 3, plan: 0 });
+  untilThere = -1000;
+  for (const end = Date.now() + 10_000; Date.now() < end && given.length < 2; ) await sleep(5);
+  assert.equal(given, [1, 3], 'what should have come long ago');
+  patience.close();
+});
+
 test('how long is waited: half as long again as predicted, or as seen, and as long as the other plan takes', () => {
   const plans = [
     { name: 'shared', devices: ['a', 'b'], bandwidth: [1, 2] as const, seconds: 0.5 },
@@ -173,6 +263,7 @@ test('how long is waited: half as long again as predicted, or as seen, and as lo
       given,
       fallback,
       () => false,
+      () => null,
       () => {},
     );
     for (const [id, plan] of [0, 1, 2].entries()) {
@@ -190,6 +281,7 @@ test('how long is waited: half as long again as predicted, or as seen, and as lo
     plans,
     2,
     () => false,
+    () => null,
     () => {},
   );
   assert.is(patience.of(0), null, 'never seen');

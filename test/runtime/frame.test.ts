@@ -44,6 +44,14 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
     instance: fc.string(),
     next: inference,
   }),
+  record({
+    kind: fc.constant('rate' as const),
+    sent: fc.nat(),
+    bytes: fc.nat(),
+    seconds: fc.double({ noNaN: true, noDefaultInfinity: true }),
+    until: fc.double({ noNaN: true, noDefaultInfinity: true }),
+  }),
+  record({ kind: fc.constant('probe' as const), bytes: fc.nat({ max: 1000 }), sent: fc.nat() }),
   record({ kind: fc.constant('reject' as const), code: fc.string(), message: fc.string() }),
 );
 

@@ -1,7 +1,7 @@
 /** How fast links are: from frames that were seen when they came and those that were not, and from probes, sent only where needed. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Arrivals, bandwidthOf, Recent } from '../../runtime/bandwidth.ts';
+import { Arrivals, bandwidthOf, Recent, type Sample } from '../../runtime/bandwidth.ts';
 import { Links } from '../../runtime/links.ts';
 import type { DeviceManifest } from '../../runtime/manifest.ts';
 import { Peers } from '../../runtime/peers.ts';
@@ -58,7 +58,7 @@ test('frames that are seen at once after an event loop was late tell the bandwid
   near(rateOf(own.took(20_000, sent, came + 60, true)), (20 / 15) * MEGABYTE);
 });
 
-const sample = (bytes: number, rate: number) => ({ bytes, seconds: bytes / rate });
+const sample = (bytes: number, rate: number): Sample => ({ bytes, seconds: bytes / rate });
 
 test('what counts is the latest inference that told something, and there what most bytes say', () => {
   const [from, to] = [new Recent(), new Recent()];
@@ -113,27 +113,38 @@ function linksOf(device: string, chooser: string | null) {
 const probesIn = (frames: readonly PeerFrame[]) =>
   frames.flatMap((frame) => (frame.kind === 'probe' ? [frame.bytes] : []));
 
+/** Device b says at `ms` how fast what device a has sent came, all that it sent before `until`. */
+const tell = (links: Links, ms: number, { bytes, seconds }: Sample, until = ms) =>
+  links.told('b', { kind: 'rate', sent: ms, bytes, seconds, until }, true);
+
 test('a link that an inference does not use is probed before it, one probe at a time, and not all of the time', () => {
   const { links, time, sent } = linksOf('a', null);
   links.watch();
   links.begins(['a']);
-  assert.equal(probesIn(sent()), [0, 8192]);
-  links.begins(['a']);
-  assert.equal(sent(), [], 'the first one is under way');
-  // It took 100 ms: nothing for five times as long.
-  time.ms += 110;
-  links.told('b', { kind: 'rate', sent: time.ms, ...sample(8192, 81_920) }, true);
-  near(links.bandwidth, 81_920);
+  assert.equal(probesIn(sent()), [0, 16_384, 16_384]);
+  let probed = time.ms;
+  // A tensor of another plan.
+  tell(links, time.ms, sample(100_000, MEGABYTE), probed - 50);
+  // Each half took 100 ms: nothing for three times as long as both.
+  for (let half = 0; half < 2; half++) {
+    time.ms += 100;
+    links.begins(['a']);
+    assert.equal(sent(), [], 'the first one is under way');
+    tell(links, time.ms, sample(16_384, 163_840), probed);
+  }
+  near(links.bandwidth, 163_840);
+  time.ms += 300;
   links.begins(['a']);
   assert.equal(sent(), []);
-  time.ms += 400;
+  time.ms += 200;
   links.begins(['a']);
-  assert.equal(probesIn(sent()), [0, 8192]);
-  links.told('b', { kind: 'rate', sent: time.ms, ...sample(8192, 2 * MEGABYTE) }, true);
+  assert.equal(probesIn(sent()), [0, 16_384, 16_384]);
+  probed = time.ms;
+  for (let half = 0; half < 2; half++) tell(links, time.ms, sample(16_384, 2 * MEGABYTE), probed);
   near(links.bandwidth, 2 * MEGABYTE);
   time.ms += 100;
   links.begins(['a']);
-  assert.equal(probesIn(sent()), [0, 40_000], 'one that takes about 20 ms');
+  assert.equal(probesIn(sent()), [0, 20_000, 20_000], 'one that takes about 20 ms');
   links.close();
 });
 
@@ -141,14 +152,14 @@ test('a link that an inference uses is probed only where its tensors have told n
   const { links, time, sent } = linksOf('a', null);
   links.watch();
   for (let i = 0; i < 5; i++) {
-    links.told('b', { kind: 'rate', sent: time.ms, ...sample(100_000, MEGABYTE) }, true);
+    tell(links, time.ms, sample(100_000, 2 * MEGABYTE));
     time.ms += 300;
     links.begins(['a', 'b']);
   }
   assert.equal(sent(), []);
   time.ms += 800;
   links.begins(['a', 'b']);
-  assert.equal(probesIn(sent()), [0, 20_000]);
+  assert.equal(probesIn(sent()), [0, 20_000, 20_000]);
   links.close();
 });
 
@@ -157,11 +168,62 @@ test('who chooses plans is told of every large frame at once, and gets an answer
   links.took('a', 0, time.ms - LATENCY, true);
   assert.equal(sent(), []);
   time.ms += 20;
-  links.took('a', 20_000, time.ms - 20 - LATENCY, true);
-  assert.equal(sent(), [{ kind: 'rate', sent: time.ms, bytes: 20_000, seconds: 0.02 }]);
+  const until = time.ms - 20 - LATENCY;
+  links.took('a', 20_000, until, true);
+  assert.equal(sent(), [{ kind: 'rate', sent: time.ms, bytes: 20_000, seconds: 0.02, until }]);
   links.probed('a', { kind: 'probe', bytes: 0, sent: time.ms }, true);
   links.probed('a', { kind: 'probe', bytes: 20_000, sent: time.ms }, false);
-  assert.equal(sent(), [{ kind: 'rate', sent: time.ms, bytes: 0, seconds: 0 }]);
+  assert.equal(sent(), [{ kind: 'rate', sent: time.ms, bytes: 0, seconds: 0, until: time.ms }]);
+});
+
+test('of what was sent, and not yet said to have come, it is known when it should', () => {
+  const { links, time } = linksOf('a', null);
+  const begin = time.ms;
+  links.sent('b', 0, 1, begin);
+  links.watch();
+  assert.is(links.untilThere(1, ['a', 'b']), null, 'nothing was sent by whoever chooses plans');
+  for (let i = 0; i < 4; i++) links.sent('b', 1, 100_000, begin + i);
+  links.sent('b', 2, 500_000, begin + 4);
+  assert.is(links.untilThere(1, ['a', 'b']), null, 'no rate is known');
+  time.ms += 100;
+  tell(links, time.ms, sample(100_000, MEGABYTE), begin);
+  near(links.untilThere(1, ['a', 'b']), 300);
+  near(links.untilThere(2, ['a', 'b']), 800);
+  assert.is(links.untilThere(1, ['a']), null, 'another link');
+  // Now it has become slow; and two have come, of which only the last was seen.
+  time.ms += 200;
+  tell(links, time.ms, sample(100_000, MEGABYTE / 2), begin + 2);
+  near(links.untilThere(1, ['a', 'b']), 200);
+  time.ms += 250;
+  near(links.untilThere(1, ['a', 'b']), -50);
+  // What tells no rate tells what has come.
+  tell(links, time.ms, { bytes: 0, seconds: 0 }, begin + 3);
+  assert.is(links.untilThere(1, ['a', 'b']), 0);
+  near(links.untilThere(2, ['a', 'b']), 1000);
+  time.ms += 30;
+  tell(links, time.ms, sample(16_384, MEGABYTE), begin + 3);
+  assert.is(links.untilThere(1, ['a', 'b']), -30, 'a probe does not make it later');
+  assert.not(links.areBehind(['a', 'b'], (inference) => inference === 2));
+  assert.ok(
+    links.areBehind(['a', 'b'], () => false),
+    'it was given up',
+  );
+  links.sent('b', 3, 1000, time.ms);
+  links.sent('b', 4, 1000, time.ms);
+  links.finished(3, ['a', 'b']);
+  assert.not(
+    links.areBehind(['a', 'b'], (inference) => inference === 4),
+    'what was sent before has come, too',
+  );
+  links.finished(5, ['a', 'b']);
+  assert.ok(links.areBehind(['a', 'b'], () => false));
+  assert.not(
+    links.areBehind(['a'], () => false),
+    'another link',
+  );
+  links.forget('b');
+  assert.is(links.untilThere(2, ['a', 'b']), null);
+  links.close();
 });
 
 test.run();
