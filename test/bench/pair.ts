@@ -1,5 +1,5 @@
 /** Devices of a build as processes of a testbed's hosts, which infer when they are told to. */
-import { feederArguments } from './feeder.ts';
+import { type Feeding, feederArguments } from './feeder.ts';
 import { MeasuredProcess } from './measured-process.ts';
 import type { Testbed } from './testbed/testbed.ts';
 
@@ -25,6 +25,8 @@ export interface PairOptions {
   readonly trace?: boolean;
   /** At which the second one listens: builds that run side by side need one each. */
   readonly port?: number;
+  /** The caller's. */
+  readonly speed?: Feeding['speed'];
 }
 
 /** Both devices of a build, ready. @param devices the first holds inputs and outputs */
@@ -32,14 +34,15 @@ export async function pairOf(
   testbed: Testbed,
   build: string,
   [caller, listener]: readonly [string, string],
-  { inFlight = 1, trace = false, port = 7000 }: PairOptions = {},
+  { inFlight = 1, trace = false, port = 7000, speed }: PairOptions = {},
 ): Promise<Pair> {
   const common = { build, timeout: PATIENCE, connect: PATIENCE, inFlight, trace };
   const listen = await testbed.listen(listener, port);
   const endpoint = await testbed.endpoint(listener, port, caller);
-  const started = [
-    feederArguments({ ...common, device: caller, peers: { [listener]: endpoint } }),
-    feederArguments({ ...common, device: listener, peers: {}, listen }),
-  ].map((args, i) => MeasuredProcess.of(testbed.spawn([caller, listener][i]!, process.execPath, args)));
-  return [await started[0]!, await started[1]!];
+  const own = feederArguments({ ...common, device: caller, peers: { [listener]: endpoint }, ...(speed && { speed }) });
+  const other = feederArguments({ ...common, device: listener, peers: {}, listen });
+  return Promise.all([
+    MeasuredProcess.of(testbed.spawn(caller, process.execPath, own)),
+    MeasuredProcess.of(testbed.spawn(listener, process.execPath, other)),
+  ]);
 }

@@ -1,15 +1,12 @@
 /** The robot's and the server's process of a build with several plans, and a link that follows a trace while the robot infers. */
 import { now } from '../../../runtime/ipc.ts';
-import { feederArguments, type Play } from '../feeder.ts';
-import { MeasuredProcess } from '../measured-process.ts';
+import type { Play } from '../feeder.ts';
+import type { MeasuredProcess } from '../measured-process.ts';
+import { pairOf } from '../pair.ts';
 import { ROBOT, SERVER } from '../robot-and-server.ts';
 import { replay, type Stretch } from '../testbed/replay.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import type { Lap, Played } from './outcome.ts';
-
-const PORT = 7000;
-/** Seconds that an inference, or a device that is waited for, may take. */
-const PATIENCE = 120;
 
 export class Players {
   private constructor(
@@ -20,14 +17,7 @@ export class Players {
 
   /** @param speed of this machine's: what the robot's segments are slowed down to */
   static async start(testbed: Testbed, build: string, speed: number): Promise<Players> {
-    const common = { build, timeout: PATIENCE, connect: PATIENCE, inFlight: 1 };
-    const listen = await testbed.listen(SERVER, PORT);
-    const peers = { [SERVER]: await testbed.endpoint(SERVER, PORT, ROBOT) };
-    const [robot, server] = [
-      feederArguments({ ...common, device: ROBOT, peers, speed }),
-      feederArguments({ ...common, device: SERVER, peers: {}, listen }),
-    ].map((args, i) => MeasuredProcess.of(testbed.spawn([ROBOT, SERVER][i]!, process.execPath, args)));
-    return new Players(testbed, await robot!, await server!);
+    return new Players(testbed, ...(await pairOf(testbed, build, [ROBOT, SERVER], { speed })));
   }
 
   /** @param plan null: the one that fits @param before seconds at the first bandwidth that do not count */
