@@ -58,7 +58,7 @@ function tilesAlong(
     if (!kinds.includes(kind) || end >= size) return [];
     const reduced = kind === 'reduce';
     // A half has a border of the whole, what is narrower mostly has none: it reads no padding.
-    const begin = Math.floor(((size - end) * (1 - 2 * share)) / 2 / step) * step;
+    const begin = share < 1 / 2 ? Math.floor((size - end) / 2 / step) * step : 0;
     const span: Span = [begin, begin + end];
     return [tileOfChain(program, reduced ? alone : chain, { ...wholeSpans(cut), [letter]: span }, reduced)];
   });
