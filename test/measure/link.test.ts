@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { measureLink, serveLink } from '../../compiler/measure/link.ts';
+import { burstRate, measureLink, serveLink } from '../../compiler/measure/link.ts';
 import { zeromq } from '../../runtime/modules.ts';
 import { errorOf } from '../support/error.ts';
 
@@ -22,6 +22,19 @@ test('both ends end, with figures', async () => {
   await end;
   for (const figure of [roundTrip, to, from]) assert.ok(Number.isFinite(figure) && figure > 0, String(figure));
   assert.ok(roundTrip < 20);
+});
+
+test('a burst that stalls makes no slow link; a slow link needs one burst', async () => {
+  const bursts: number[] = [];
+  const carries = (rate: number) => async (count: number) => {
+    bursts.push(count);
+    return (count * 2 ** 20) / rate + (bursts.length === 1 ? 1 : 0);
+  };
+  assert.is(Math.round(await burstRate(carries(1e8))), 1e8);
+  assert.equal([...new Set(bursts)], [4, 8, 16, 32]);
+  bursts.length = 0;
+  assert.ok((await burstRate(carries(1e6))) > 0.8e6);
+  assert.equal(bursts, [4]);
 });
 
 test('nobody serves: told within the time', async () => {
