@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type * as Ort from 'onnxruntime-node';
 import { arrayOver, isArrayOf, isDType } from './dtype.ts';
 import { ShardonnxError } from './error.ts';
+import { keepHeap } from './heap.ts';
 import type { DeviceManifest, SegmentSpec, TensorSpec } from './manifest.ts';
 import { onnxruntime } from './modules.ts';
 import type { Tensor } from './program.ts';
@@ -22,6 +23,7 @@ export async function loadSegments(
 ): Promise<Segment[]> {
   const ort = onnxruntime();
   const segments: Segment[] = [];
+  if (manifest.segments.length > FEW) keepHeap();
   const options = { ...sessionOptions(threads, manifest.segments.length), ...providersOf(ort, manifest) };
   for (const spec of manifest.segments) segments.push(await load(ort, directory, manifest.device, spec, options));
   return segments;
@@ -65,19 +67,25 @@ function fits(specs: readonly TensorSpec[], values: readonly Ort.InferenceSessio
   return found.size === specs.length && specs.every(({ name, dtype }) => found.get(name) === dtype);
 }
 
+/** Of a device whose sessions keep an arena each. */
+const FEW = 8;
+
 /**
- * onnxruntime's defaults for a device of one segment. With many sessions in a process, measured on 20 chained 3×3
- * convolutions of 64 channels:
- * - Every session keeps its own arena: without, 112×112 maps took 230 MB instead of 405 MB and 105 ms instead of 112 ms.
- * - Every session's thread pool goes on spinning after its run and starves the next one's: with 2 threads, 78 ms, without
- *   spinning 5.4 ms, and 7.6 ms where other processes want the cores too. `session.force_spinning_stop` gives 5.1 ms, but
- *   50 ms where others do. Inside one session of 20 convolutions spinning made no difference that could be told.
+ * onnxruntime's defaults for a device of one segment. With several sessions in a process:
+ * - Every session's thread pool goes on spinning after its run and starves the next one's: with 2 threads, 20 chained 3×3
+ *   convolutions of 64 channels took 78 ms, without spinning 5.4 ms, and 7.6 ms where other processes want the cores too.
+ *   `session.force_spinning_stop` gives 5.1 ms, but 50 ms where others do. Inside one session of 20 convolutions spinning made no
+ *   difference that could be told.
+ * - Every session keeps its own arena, which the next one's kernels do not find in caches: the same 20 took 105 ms without arenas
+ *   instead of 112 ms on maps of 112×112, and 230 MB instead of 405 MB. A few long sessions are the faster for it: 106 ms
+ *   instead of 120 ms for the text detector in five, 77 instead of 83 for most of DenseNet-121 in six.
+ * - A plan of a session's memory (`enableMemPattern`) asks for one block for all of a run; glibc's heap has none above 32 MiB.
  */
 export function sessionOptions(threads: number | null, segments: number): Ort.InferenceSession.SessionOptions {
   const common = { logSeverityLevel: 3, ...(threads !== null && { intraOpNumThreads: threads }) } as const;
   if (segments === 1) return common;
-  const extra = { session: { intra_op: { allow_spinning: '0' } } };
-  return { ...common, enableCpuMemArena: false, extra };
+  const several = { ...common, extra: { session: { intra_op: { allow_spinning: '0' } } } };
+  return segments <= FEW ? several : { ...several, enableCpuMemArena: false, enableMemPattern: false };
 }
 
 /** onnxruntime would go on without a provider it does not know: slower than planned, and only a warning says so. */

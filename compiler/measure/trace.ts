@@ -69,17 +69,13 @@ export interface TraceOptions {
   readonly before?: () => void;
 }
 
-/**
- * The options of a device with several segments, but with an arena: alone in its process, a session without one gets fresh
- * pages for every value, which costs a convolution of 3 MB three times its time; among the segments of a device it does not.
- */
+/** With the options of a device of a few segments. */
 export async function traceRuns(model: TilesModel, runs: number, options: TraceOptions): Promise<Kernel[]> {
   const { threads, folder, name, before = () => {} } = options;
   const file = join(folder, `${name}.onnx`);
   await writeFile(file, model.bytes);
   const session = await onnxruntime().InferenceSession.create(file, {
     ...sessionOptions(threads, 2),
-    enableCpuMemArena: true,
     // What it refuses is told by the error that it throws.
     logSeverityLevel: 4,
     enableProfiling: true,
