@@ -1,4 +1,5 @@
 /** Who may take part: checks what a peer says of itself, and waits until all have said it. */
+import { createHmac } from 'node:crypto';
 import { deferred } from './deferred.ts';
 import { ShardonnxError } from './error.ts';
 import { peerMissing, stopped } from './failures.ts';
@@ -35,6 +36,10 @@ export function refusal(
   return null;
 }
 
+/** What a device shows to be let in where there are no keys: who has the build can compute it. @param name used once */
+export const passOf = (build: string, name: string): string =>
+  createHmac('sha256', build).update(name).digest('base64url');
+
 /** The code of the one refusal that is for good. */
 export const DUPLICATE = 'duplicate-peer';
 
@@ -46,6 +51,12 @@ export const notItsKey = (device: string) =>
 
 export const keyRefused = (by: string, device: string) =>
   new ShardonnxError('key-refused', `${by} does not take ${device}'s key`, { hint: ONE_KEY });
+
+/** Without keys a device that has its peers takes no notice of others but those of its build. */
+export const buildRefused = (by: string, { device, build }: Joinable) =>
+  new ShardonnxError('build-mismatch', `${by} is not of build ${digest(build)}, which ${device} is of`, {
+    hint: ONE_BUILD,
+  });
 
 const ONE_KEY = 'give all devices the public.json that "shardonnx keys" made, and each its own secret';
 

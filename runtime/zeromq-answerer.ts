@@ -24,22 +24,25 @@ interface Rival {
   readonly hello: HelloFrame;
 }
 
-/** ms after some connection broke at which all peers are probed: ROUTER does not say whose it was. */
-const PROBES = [0, 10, 50, 250];
+/**
+ * ms between two looks at whether peers are still connected: sending to one that is not fails. ROUTER does not tell, and ZeroMQ's
+ * monitor must not be asked: it also tells of every stranger, and once 2000 of its events are unread, ZeroMQ's I/O threads wait for
+ * their reader. Whoever connected often enough would stop all transfers for as long as onnxruntime holds the event loop.
+ */
+const LOOK = 100;
 
 export class Answerer {
   readonly #peers = new Map<string, Peer>();
   readonly #byRoutingId = new Map<string, Peer>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #looks = setInterval(() => this.#look(), LOOK);
   #closed = false;
 
   private constructor(
     private readonly wire: Wire,
     private readonly socket: Router,
-    /** null where there are no keys. */
-    private readonly gate: Gate | null,
+    private readonly gate: Gate,
   ) {
-    void this.#watch();
     void this.#read();
   }
 
@@ -47,20 +50,14 @@ export class Answerer {
   static async listen(wire: Wire, endpoint: string): Promise<Answerer> {
     if (!isEndpoint(endpoint)) throw cannotListen(wire.manifest.device, endpoint, undefined);
     const { Router } = zeromq();
-    const { keys, manifest } = wire;
-    const gate = keys ? await Gate.open((key) => keys.belongs(key, callersOf(manifest))) : null;
-    const socket = new Router({
-      ...wire.socketOptions(endpoint),
-      ...(gate && { context: gate.context, zapDomain: 'shardonnx', zapEnforceDomain: true }),
-      ...(keys && { curveServer: true, curveSecretKey: keys.own().curveSecretKey }),
-      mandatory: true,
-    });
+    const gate = await Gate.open(wire);
+    const socket = new Router({ ...wire.socketOptions(endpoint), ...gate.options, mandatory: true });
     try {
       await socket.bind(endpoint);
     } catch (cause) {
       socket.close();
-      gate?.close();
-      throw cannotListen(manifest.device, endpoint, cause);
+      gate.close();
+      throw cannotListen(wire.manifest.device, endpoint, cause);
     }
     return new Answerer(wire, socket, gate);
   }
@@ -83,10 +80,11 @@ export class Answerer {
     if (this.#closed) return;
     this.flush();
     this.#closed = true;
+    clearInterval(this.#looks);
     for (const timer of this.#timers) clearTimeout(timer);
     this.socket.linger = LINGER;
     this.socket.close();
-    this.gate?.close();
+    this.gate.close();
   }
 
   async #read(): Promise<void> {
@@ -135,6 +133,7 @@ export class Answerer {
     const peer: Peer = { name, routingId, outbox, instance, broken: false, rival: null };
     this.#peers.set(peer.name, peer);
     this.#byRoutingId.set(routingId.toString('latin1'), peer);
+    this.gate.passed(routingId.toString());
     this.wire.joined(peer.name, said);
   }
 
@@ -149,7 +148,7 @@ export class Answerer {
   /** Is it a device started twice, or started again after a break that is not noticed yet? The one that is there answers, or its connection ends. */
   #challenge(peer: Peer, rival: Rival): void {
     peer.rival = rival;
-    this.#probe();
+    this.send(peer.name, encodeFrame({ kind: 'ping' }));
     this.#after(2 * this.wire.silence, () => peer.rival === rival && this.#keep(peer));
   }
 
@@ -174,16 +173,9 @@ export class Answerer {
     return proof !== undefined && keys.proves(device, this.wire.claim(device, routingId.toString()), proof);
   }
 
-  async #watch(): Promise<void> {
-    for await (const { type } of this.socket.events) {
-      if (this.#closed) continue;
-      if (type === 'disconnect') for (const delay of PROBES) this.#after(delay, () => this.#probe());
-      if (type.startsWith('handshake:error')) this.wire.dropped.add('a stranger tried to connect');
-    }
-  }
-
-  #probe(): void {
-    for (const { name } of this.#peers.values()) this.send(name, encodeFrame({ kind: 'ping' }));
+  /** A frame that nobody answers. */
+  #look(): void {
+    for (const { name } of this.#peers.values()) this.send(name, encodeFrame({ kind: 'pong' }));
   }
 
   #broke(peer: Peer): void {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Dealer } from 'zeromq';
 import { ShardonnxError } from './error.ts';
 import { decodeMessage, type Frame, type Malformed } from './frame.ts';
-import { keyRefused, refusal } from './handshake.ts';
+import { buildRefused, keyRefused, passOf, refusal } from './handshake.ts';
 import { zeromq } from './modules.ts';
 import { Outbox } from './outbox.ts';
 import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
@@ -68,7 +68,9 @@ export class Caller {
     const routingId = `${manifest.device.slice(0, 100)}/${randomUUID()}`;
     const socket = new Dealer({
       ...this.wire.socketOptions(this.endpoint),
-      ...(keys && { ...keys.own(), curveServerKey: keys.of(this.peer) }),
+      ...(keys
+        ? { ...keys.own(), curveServerKey: keys.of(this.peer) }
+        : { plainUsername: routingId, plainPassword: passOf(manifest.build, routingId) }),
       routingId,
       reconnectInterval: 100,
     });
@@ -129,7 +131,7 @@ export class Caller {
       }
       // What the peer said before is still in the socket.
       if (type === 'disconnect' && connection.greeted) this.#renewAfter(connection, GRACE);
-      if (type.startsWith('handshake:error')) this.#refused(type);
+      if (type.startsWith('handshake:error')) this.#refused(connection, type);
     }
   }
 
@@ -139,10 +141,16 @@ export class Caller {
   }
 
   /** Below all frames: what is there does not speak as this device does. */
-  #refused(type: string): void {
-    const { joining, manifest, dropped } = this.wire;
+  #refused(connection: Connection, type: string): void {
+    // What ZeroMQ tries again before there is a new connection shows a name that has been used.
+    if (this.#renewal) return;
+    const { joining, manifest, dropped, keys } = this.wire;
     dropped.add(`what listens for ${this.peer} broke off the handshake (${type})`);
-    if (type === 'handshake:error:auth' && joining.open) joining.fail(keyRefused(this.peer, manifest.device));
+    if (type === 'handshake:error:auth' && joining.open) {
+      joining.fail(keys ? keyRefused(this.peer, manifest.device) : buildRefused(this.peer, manifest));
+    }
+    // ZeroMQ itself tries again only where the connection was lost.
+    if (type !== 'handshake:error:other') this.#renewAfter(connection, REFUSED);
     this.trouble = ', where the handshake breaks off: both need keys of one "shardonnx keys", or neither';
   }
 

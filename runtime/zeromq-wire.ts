@@ -30,9 +30,6 @@ export const LINGER = 1000;
 /** ms between a broken connection and the verdict: what the peer said before is still in the socket. */
 export const GRACE = 50;
 
-/** Messages of one peer. More than devices have between them in any plan would only make the peer wait. */
-const UNREAD = 1000;
-
 /** What a device gives to all its connections, and what each of them does the same way. */
 export class Wire {
   readonly manifest: DeviceManifest;
@@ -54,8 +51,10 @@ export class Wire {
   }
 
   /**
-   * Nothing limits what is queued to be sent: the number of inferences in flight does. sendTimeout 0: a send queues at once or
-   * fails. What was received and not yet read is limited: beyond, the connection waits, and a stranger fills no memory.
+   * Nothing limits what is queued to be sent, nor what was received and is not yet read: the number of inferences in flight does,
+   * and strangers get nothing in (see Gate). A limit to what is unread would end the process: where a peer dies while ZeroMQ has
+   * stopped to read from it, ZeroMQ's next heartbeat is a failed assertion (https://github.com/zeromq/libzmq/issues/4364).
+   * sendTimeout 0: a send queues at once or fails.
    * Heartbeats notice a peer that holds its connection but does nothing; they queue behind a large frame on a slow link, so
    * they may not be much stricter than the wait for the frame itself.
    */
@@ -63,7 +62,7 @@ export class Wire {
     const { silence } = this;
     return {
       sendHighWaterMark: 0,
-      receiveHighWaterMark: UNREAD,
+      receiveHighWaterMark: 0,
       sendTimeout: 0,
       linger: 0,
       heartbeatTimeout: silence,

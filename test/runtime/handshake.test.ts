@@ -155,9 +155,9 @@ test('once all have joined, a second device of one name is refused and the other
 });
 
 test('garbage from strangers is dropped and counted', async () => {
-  const { ports, robot, server } = await robotAndServer();
+  const { build, ports, robot, server } = await robotAndServer();
   const endpoint = await ports.of('server');
-  const stranger = new Stranger(endpoint);
+  const stranger = new Stranger(endpoint, (await helloOf(build, 'robot')).build);
   await stranger.bytes([Buffer.from('hello?')]);
   await stranger.bytes([Buffer.alloc(16), Buffer.alloc(3)]);
   await stranger.say({ kind: 'start', inference: 0 });

@@ -3,6 +3,7 @@ import { generateKeyPairSync, type KeyObject, randomBytes, randomInt } from 'nod
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeFrame, PROTOCOL } from '../../runtime/frame.ts';
+import { passOf } from '../../runtime/handshake.ts';
 import { Keys, type PublicKey } from '../../runtime/keys.ts';
 import { zeromq } from '../../runtime/modules.ts';
 
@@ -82,7 +83,7 @@ function say(endpoint: string, ...parts: Buffer[]): Promise<void> {
 }
 
 /** ZMTP 3.1's greeting (RFC 37). */
-function greeting(mechanism: 'NULL' | 'CURVE'): Buffer {
+function greeting(mechanism: 'NULL' | 'CURVE' | 'PLAIN'): Buffer {
   const bytes = Buffer.alloc(64);
   bytes[0] = 0xff;
   bytes[9] = 0x7f;
@@ -100,11 +101,12 @@ function frameHead(flags: number, size: bigint): Buffer {
   return head;
 }
 
-/** Speaks ZeroMQ, with a key of its own or with none. */
-async function converse(endpoint: string, device: string, curve: object, seconds: number): Promise<void> {
+/** ms that ZeroMQ has for a handshake, and for what is said after it. */
+const ATTEMPT = 5;
+
+/** Speaks ZeroMQ, and says what devices say. @param shown options of the socket: keys, or a name and a password */
+async function converse(endpoint: string, device: string, shown: object, seconds: number): Promise<void> {
   const { Dealer } = zeromq();
-  const socket = new Dealer({ linger: 0, sendHighWaterMark: 100, sendTimeout: 20, ...curve });
-  socket.connect(endpoint);
   const data = new Float32Array(4);
   const tensor = { type: 'float32' as const, dims: [1, 4], data };
   const frames = [
@@ -115,10 +117,13 @@ async function converse(endpoint: string, device: string, curve: object, seconds
     [randomBytes(16), randomBytes(16), randomBytes(16)],
   ];
   for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
-    for (const frame of frames) await socket.send(frame).catch(() => {});
-    await new Promise((go) => setImmediate(go));
+    // Once refused, ZeroMQ does not try again.
+    const socket = new Dealer({ linger: 0, sendHighWaterMark: 0, sendTimeout: 0, ...shown });
+    socket.connect(endpoint);
+    for (let i = 0; i < 50; i++) socket.send(frames[i % frames.length]!).catch(() => {});
+    await sleep(ATTEMPT);
+    socket.close();
   }
-  socket.close();
 }
 
 export interface Attack {
@@ -128,14 +133,22 @@ export interface Attack {
   readonly recording: Buffer;
   /** A name that it knows. */
   readonly device: string;
+  /** Its public key, which is no secret, in Z85; undefined: it has none. */
+  readonly key: string | undefined;
   readonly seconds: number;
 }
 
 /** Everything at once. @returns connections made, without those that ZeroMQ's reconnecting makes */
-export async function attack({ endpoint, recording, device, seconds }: Attack): Promise<number> {
+export async function attack({ endpoint, recording, device, key, seconds }: Attack): Promise<number> {
   const own = zeromq().curveKeyPair();
-  const server = zeromq().curveKeyPair().publicKey;
-  const curve = { curvePublicKey: own.publicKey, curveSecretKey: own.secretKey, curveServerKey: server };
+  const wrong = zeromq().curveKeyPair().publicKey;
+  const curve = { curvePublicKey: own.publicKey, curveSecretKey: own.secretKey };
+  const shown = [
+    {},
+    { ...curve, curveServerKey: wrong },
+    { ...curve, curveServerKey: key ?? wrong },
+    { plainUsername: device, plainPassword: passOf('stolen', device) },
+  ];
   const kinds: (() => Buffer[])[] = [
     () => [recording],
     () => [recording.subarray(0, randomInt(recording.length))],
@@ -143,6 +156,7 @@ export async function attack({ endpoint, recording, device, seconds }: Attack): 
     () => [greeting('CURVE'), frameHead(4, 1n << 40n), randomBytes(1 << 16)],
     () => [greeting('NULL'), frameHead(4, 1n << 40n), randomBytes(1 << 16)],
     () => [greeting('CURVE'), frameHead(4, 200n), Buffer.from('\x05HELLO'), randomBytes(194)],
+    () => [greeting('PLAIN'), frameHead(4, 200n), Buffer.from('\x05HELLO'), randomBytes(194)],
     () => [greeting('NULL'), randomBytes(1 << 16)],
   ];
   const end = performance.now() + seconds * 1000;
@@ -153,11 +167,6 @@ export async function attack({ endpoint, recording, device, seconds }: Attack): 
       connections++;
     }
   });
-  await Promise.all([
-    ...raw,
-    converse(endpoint, device, curve, seconds),
-    converse(endpoint, device, {}, seconds),
-    sleep(seconds * 1000),
-  ]);
+  await Promise.all([...raw, ...shown.map((one) => converse(endpoint, device, one, seconds)), sleep(seconds * 1000)]);
   return connections;
 }

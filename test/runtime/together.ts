@@ -13,6 +13,7 @@ import {
   type Malformed,
   PROTOCOL,
 } from '../../runtime/frame.ts';
+import { passOf } from '../../runtime/handshake.ts';
 import type { DeviceManifest } from '../../runtime/manifest.ts';
 import { zeromq } from '../../runtime/modules.ts';
 import { openDevice } from '../../runtime/open-device.ts';
@@ -101,9 +102,12 @@ export class Stranger {
   readonly #socket: Dealer;
   readonly #heard: (Frame | Malformed)[] = [];
 
-  constructor(endpoint: string) {
+  /** @param build the digest of which it knows: of another one it is let in only while devices join */
+  constructor(endpoint: string, build = 'none') {
     const { Dealer } = zeromq();
-    this.#socket = new Dealer({ linger: 0, receiveTimeout: 2000 });
+    const routingId = randomUUID();
+    const shown = { routingId, plainUsername: routingId, plainPassword: passOf(build, routingId) };
+    this.#socket = new Dealer({ linger: 0, receiveTimeout: 2000, ...shown });
     this.#socket.connect(endpoint);
     opened.push(() => this.close());
   }
@@ -117,8 +121,12 @@ export class Stranger {
   }
 
   async hears(): Promise<Frame | Malformed> {
-    if (this.#heard.length === 0) this.#heard.push(...decodeMessage(await this.#socket.receive()));
-    return this.#heard.shift()!;
+    for (;;) {
+      const first = this.#heard.shift();
+      // A device that listens sends these to see who is still there.
+      if (first && first.kind !== 'pong') return first;
+      if (!first) this.#heard.push(...decodeMessage(await this.#socket.receive()));
+    }
   }
 
   close(): void {
@@ -127,8 +135,9 @@ export class Stranger {
 
   /** Takes part as `device` would, if it is let. */
   static async as(build: string, device: string, endpoint: string): Promise<Stranger> {
-    const stranger = new Stranger(endpoint);
-    await stranger.say(await helloOf(build, device));
+    const hello = await helloOf(build, device);
+    const stranger = new Stranger(endpoint, hello.build);
+    await stranger.say(hello);
     assert.is((await stranger.hears()).kind, 'hello');
     return stranger;
   }
