@@ -226,4 +226,17 @@ test('of what was sent, and not yet said to have come, it is known when it shoul
   links.close();
 });
 
+test('a probe in flight is forgotten when its peer goes: the one that comes back is probed at once', () => {
+  const { links, sent } = linksOf('a', null);
+  links.watch();
+  links.begins(['a']);
+  assert.is(probesIn(sent()).length, 3);
+  links.begins(['a']);
+  assert.is(probesIn(sent()).length, 0);
+  links.forget('b');
+  links.begins(['a']);
+  assert.is(probesIn(sent()).length, 3);
+  links.close();
+});
+
 test.run();
