@@ -5,16 +5,17 @@ export type Span = readonly [begin: number, end: number];
 /** One span a dimension; a scalar's region is `[]`. */
 export type Region = readonly Span[];
 
-export const length = ([begin, end]: Span): number => Math.max(0, end - begin);
+// Planners ask these millions of times: they read spans by index, since taking one apart by a pattern makes an iterator of it.
+export const length = (span: Span): number => Math.max(0, span[1] - span[0]);
 export const lengths = (region: Region): number[] => region.map(length);
 /** Elements in the region. */
 export function count(region: Region): number {
   let product = 1;
-  for (const span of region) product *= length(span);
+  for (let i = 0; i < region.length; i++) product *= length(region[i]!);
   return product;
 }
 export function isEmpty(region: Region): boolean {
-  for (const [begin, end] of region) if (end <= begin) return true;
+  for (let i = 0; i < region.length; i++) if (region[i]![1] <= region[i]![0]) return true;
   return false;
 }
 export const wholeRegion = (shape: readonly number[]): Region => shape.map((size): Span => [0, size]);
@@ -33,15 +34,13 @@ export function contains(outer: Region, inner: Region): boolean {
 
 /** What both have; spans may come out empty (`end <= begin`). */
 export const intersect = (a: Region, b: Region): Region =>
-  a.map(([begin, end], i): Span => [Math.max(begin, b[i]![0]), Math.min(end, b[i]![1])]);
+  a.map((span, i): Span => [Math.max(span[0], b[i]![0]), Math.min(span[1], b[i]![1])]);
 
 /** The smallest region that holds all of `regions`; empty ones do not count. */
 export function hull(regions: readonly Region[]): Region {
   const filled = regions.filter((region) => !isEmpty(region));
   if (filled.length === 0) return regions[0]!;
-  return filled.reduce((a, b) =>
-    a.map(([begin, end], i): Span => [Math.min(begin, b[i]![0]), Math.max(end, b[i]![1])]),
-  );
+  return filled.reduce((a, b) => a.map((span, i): Span => [Math.min(span[0], b[i]![0]), Math.max(span[1], b[i]![1])]));
 }
 
 /** Whether they have an element in common. */
@@ -58,13 +57,13 @@ export function subtract(a: Region, b: Region): Region[] {
   if (contains(b, a)) return [];
   const shared = intersect(a, b);
   const rest: Region[] = [];
-  let core = a;
-  a.forEach(([begin, end], i) => {
-    const [from, to] = shared[i]!;
-    if (begin < from) rest.push(core.with(i, [begin, from]));
-    if (to < end) rest.push(core.with(i, [to, end]));
-    core = core.with(i, [from, to]);
-  });
+  for (let i = 0; i < a.length; i++) {
+    const [own, span] = [a[i]!, shared[i]!];
+    // Dimensions before this one are as in what both have, those after it as in `a`.
+    const slab = (begin: number, end: number) => [...shared.slice(0, i), [begin, end] as const, ...a.slice(i + 1)];
+    if (own[0] < span[0]) rest.push(slab(own[0], span[0]));
+    if (span[1] < own[1]) rest.push(slab(span[1], own[1]));
+  }
   return rest;
 }
 
