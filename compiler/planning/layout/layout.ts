@@ -91,13 +91,16 @@ class LayoutTasks {
     }
   }
 
-  build(): void {
+  /** @returns false: given up */
+  build(isHopeless: Hopeless): boolean {
     const waves = new Int32Array(this.devices);
     for (const layer of this.graph.layers) {
       waves.fill(0);
       for (const piece of this.layout[layer.index]!) this.compute(layer.index, piece, waves[piece.device]!++);
+      if (isHopeless(layer.index, this.busy)) return false;
     }
     this.handOut();
+    return true;
   }
 
   /** Brings the outputs of the model to who wants them; what is not there as one piece leaves a last session as one. */
@@ -299,9 +302,15 @@ function subtract(
 }
 
 /** What the simulator says of a layout. */
-export function predict(graph: LayerGraph, layout: Layout): Prediction {
+export const predict = (graph: LayerGraph, layout: Layout): Prediction => predictUnless(graph, layout, () => false)!;
+
+/** Whether a layout can be given up, from the seconds that devices compute up to a layer; asked once a layer, in their order. */
+type Hopeless = (layer: number, busy: readonly number[]) => boolean;
+
+/** The same; null where it was given up. */
+export function predictUnless(graph: LayerGraph, layout: Layout, isHopeless: Hopeless): Prediction | null {
   const tasks = new LayoutTasks(graph, layout);
-  tasks.build();
+  if (!tasks.build(isHopeless)) return null;
   const { bytes, busy, sending, receiving, weightBytes } = tasks;
   return { seconds: tasks.tasks.run().makespan, bytes, busy, sending, receiving, weightBytes };
 }

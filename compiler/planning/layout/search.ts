@@ -4,7 +4,7 @@
  * simulator judges. Seeded: the same number of tries gives the same result.
  */
 import { type LayerGraph, ROUNDING } from './layers.ts';
-import { type Layout, type Prediction, predict } from './layout.ts';
+import { type Layout, type Prediction, predictUnless } from './layout.ts';
 import { type Beyond, type LayerSketch, type Sketch, Sketcher } from './sketch.ts';
 import type { Spans } from './spans.ts';
 
@@ -35,6 +35,8 @@ const CLIMBERS = 6;
 /** A change is kept if it is no worse than what was there this many tries ago. */
 const MEMORY = 10;
 const MOST_BANDS = 24;
+/** Layers between two looks at whether a sketch can still be good enough. */
+const LOOK = 8;
 
 interface Climber {
   /** Of its sketch. */
@@ -42,6 +44,13 @@ interface Climber {
   value: number;
   best: { readonly sketch: Sketch; readonly value: number };
   readonly history: number[];
+}
+
+/** One layer sketch up to some layer, another from there on. */
+interface Change {
+  readonly early: LayerSketch;
+  readonly late: LayerSketch;
+  readonly downwards: boolean;
 }
 
 /** A 32-bit generator (mulberry32), [0, 1). */
@@ -86,8 +95,11 @@ export class Search {
 
   /** Judges the starting points. @param limit what is worse need not be found */
   start(limit = Number.POSITIVE_INFINITY): void {
+    const known = new Map<LayerSketch, Spans>();
     for (const sketch of this.startingPoints()) {
-      const spans = this.sketcher.spans(sketch);
+      const [first] = sketch.layers;
+      const spans = this.sketcher.spans(sketch, first && known.get(first));
+      if (first) known.set(first, spans);
       this.enlist(spans, this.judge(spans, Math.min(limit, this.worst)));
     }
   }
@@ -149,70 +161,88 @@ export class Search {
     return ranked.find(() => this.random() < 0.5) ?? ranked[0]!;
   }
 
-  /** What a sketch comes to; infinite where work alone makes that more than `limit`. */
+  /** What a sketch comes to; infinite where what devices have to do makes that more than `limit`. */
   private judge(spans: Spans, limit: number): number {
     const { sketch } = spans;
     this.tries++;
-    if (this.least(spans) * (1 - ROUNDING) > limit) return Number.POSITIVE_INFINITY;
+    const left = this.workOf(spans);
+    const isTooMuch = (busy: readonly number[]) => this.least(busy) * (1 - ROUNDING) > limit;
+    if (isTooMuch(left)) return Number.POSITIVE_INFINITY;
     const layout = this.sketcher.layout(sketch, spans);
-    const prediction = predict(this.graph, layout);
+    const prediction = predictUnless(this.graph, layout, (layer, busy) => {
+      for (let device = 0; device < this.devices; device++)
+        left[device]! -= spans.seconds[layer * this.devices + device]!;
+      return layer % LOOK === 0 && isTooMuch(busy.map((done, device) => done + left[device]!));
+    });
+    if (!prediction) return Number.POSITIVE_INFINITY;
     const value = this.objective(prediction);
     if (value < this.value) this.best = { sketch, layout, prediction, value };
     return value;
   }
 
-  /** What it would come to if nothing had to be sent and nobody ever waited. */
-  private least({ seconds }: Spans): number {
-    const none = new Array<number>(this.devices).fill(0);
-    const busy = [...none];
+  /** Seconds that each device computes, joins and borders not counted. */
+  private workOf({ seconds }: Spans): number[] {
+    const busy = new Array<number>(this.devices).fill(0);
     for (let i = 0; i < seconds.length; i++) busy[i % this.devices]! += seconds[i]!;
-    return this.objective({
-      seconds: Math.max(...busy),
-      bytes: 0,
-      busy,
-      sending: none,
-      receiving: none,
-      weightBytes: none,
-    });
+    return busy;
   }
 
+  /** What a sketch would come to if nothing had to be sent and nobody ever waited. */
+  private least(busy: readonly number[]): number {
+    const none = new Array<number>(this.devices).fill(0);
+    const idle = { bytes: 0, sending: none, receiving: none, weightBytes: none };
+    return this.objective({ ...idle, seconds: Math.max(...busy), busy });
+  }
+
+  /** Those that begin with the same layer sketch differ in few layers. */
   private *startingPoints(): Generator<Sketch> {
-    const one = (device: number) => Array.from({ length: this.devices }, (_, i) => (i === device ? 1 : 0));
     const all = Array.from({ length: this.devices }, (_, i) => i);
     yield* this.hints;
-    for (const device of all) yield this.uniform(one(device), 'halo', 1, true);
-    const pairs = all.flatMap((a) => all.filter((b) => b !== a).map((b) => [a, b] as const));
-    for (const bands of BANDS) {
-      for (const at of this.changeovers()) {
-        for (const [a, b] of pairs) yield this.changing(one(a), one(b), at, 'halo', bands, true);
-        for (const device of all) {
-          yield this.changing(this.bySpeed(), one(device), at, 'halo', bands, true);
-          yield this.changing(this.bySpeed(), one(device), at, 'sent', bands, true);
-        }
-        if (this.devices !== 2) continue;
-        for (const share of SHARES) {
-          for (const device of all) {
-            for (const downwards of bands === 1 ? [true] : [true, false]) {
-              yield this.changing([share, 1 - share], one(device), at, 'halo', bands, downwards);
-            }
-          }
-        }
-      }
+    for (const device of all) {
+      const layer: LayerSketch = { borders: bordersOf(this.one(device)), beyond: 'halo', bands: 1 };
+      yield { layers: this.graph.layers.map(() => layer), downwards: true };
     }
-    if (this.devices === 2) for (const device of all) yield* this.inThreePhases(one(device));
+    for (const bands of BANDS) {
+      const changes = this.changes(bands);
+      for (const at of this.changeovers()) for (const change of changes) yield this.changing(change, at);
+    }
+    if (this.devices === 2) for (const device of all) yield* this.inThreePhases(this.one(device));
+  }
+
+  private one(device: number): number[] {
+    return Array.from({ length: this.devices }, (_, i) => (i === device ? 1 : 0));
+  }
+
+  private changes(bands: number): Change[] {
+    const all = Array.from({ length: this.devices }, (_, i) => i);
+    const change = (before: readonly number[], device: number, beyond: Beyond = 'halo', downwards = true): Change => {
+      const [early, late] = [before, this.one(device)].map((shares) => ({ borders: bordersOf(shares), beyond, bands }));
+      return { early: early!, late: late!, downwards };
+    };
+    const pairs = all.flatMap((a) => all.filter((b) => b !== a).map((b) => change(this.one(a), b)));
+    const bySpeed = all.flatMap((device) => [change(this.bySpeed(), device), change(this.bySpeed(), device, 'sent')]);
+    if (this.devices !== 2) return [...pairs, ...bySpeed];
+    const directions = bands === 1 ? [true] : [true, false];
+    const byShare = SHARES.flatMap((share) =>
+      all.flatMap((device) => directions.map((downwards) => change([share, 1 - share], device, 'halo', downwards))),
+    );
+    return [...pairs, ...bySpeed, ...byShare];
   }
 
   /** Halos computed again where they weigh much, sent where they weigh little, and the rest on one device. */
   private *inThreePhases(rest: readonly number[]): Generator<Sketch> {
     const changeovers = this.changeovers().filter((_, i) => i % 3 === 2);
+    const late: LayerSketch = { borders: bordersOf(rest), beyond: 'halo', bands: 8 };
+    const phases = FINE_SHARES.map((share) => {
+      const shared = { borders: bordersOf([share, 1 - share]), bands: 8 };
+      return { again: { ...shared, beyond: 'again' }, sent: { ...shared, beyond: 'sent' } } as const;
+    });
     for (const sent of changeovers) {
       for (const whole of changeovers.filter((at) => at > sent)) {
-        for (const share of FINE_SHARES) {
-          const borders = bordersOf([share, 1 - share]);
-          const late: LayerSketch = { borders: bordersOf(rest), beyond: 'halo', bands: 8 };
+        for (const phase of phases) {
           const layers = this.graph.layers.map(({ index }): LayerSketch => {
             if (index >= whole) return late;
-            return { borders, beyond: index < sent ? 'again' : 'sent', bands: 8 };
+            return index < sent ? phase.again : phase.sent;
           });
           yield { layers, downwards: true };
         }
@@ -237,22 +267,8 @@ export class Search {
     return speeds.map((speed) => speed / total);
   }
 
-  private uniform(shares: readonly number[], beyond: Beyond, bands: number, downwards: boolean): Sketch {
-    const layer: LayerSketch = { borders: bordersOf(shares), beyond, bands };
-    return { layers: this.graph.layers.map(() => layer), downwards };
-  }
-
-  /** One set of shares before a layer, another from there on. */
-  private changing(
-    before: readonly number[],
-    after: readonly number[],
-    at: number,
-    beyond: Beyond,
-    bands: number,
-    downwards: boolean,
-  ): Sketch {
-    const [early, late] = [before, after].map((shares): LayerSketch => ({ borders: bordersOf(shares), beyond, bands }));
-    return { layers: this.graph.layers.map(({ index }) => (index < at ? early! : late!)), downwards };
+  private changing({ early, late, downwards }: Change, at: number): Sketch {
+    return { layers: this.graph.layers.map(({ index }) => (index < at ? early : late)), downwards };
   }
 
   private pick<T>(options: readonly T[]): T {
