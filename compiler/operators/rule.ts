@@ -166,18 +166,18 @@ function operationsOf(spec: LetterSpec, letters: Readonly<Record<string, Letter>
 /** The cut that the letters say. An input's dimension of size 1 under a longer letter is broadcast: read whole. */
 export function byLetters(node: Node, spec: LetterSpec): Cut {
   const letters = learnLetters(node, spec);
-  const regionRead = (i: number, spans: Spans): Region | null => {
-    const text = spec.inputs[i]!;
+  /** By input and dimension: what a tile reads. */
+  const maps = spec.inputs.map((text, i): ((spans: Spans) => Span)[] | null => {
     if (text === null) return null;
-    const { shape } = node.inputs[i]!;
-    if (text === '*') return wholeRegion(shape);
-    return [...text].map((letter, j): Span => {
-      const span = spans[letter]!;
-      const map = spec.windows?.[letter];
-      if (map) return map(span, i);
-      return shape[j] === letters[letter]!.size ? span : [0, shape[j]!];
+    const whole = wholeRegion(node.inputs[i]!.shape);
+    if (text === '*') return whole.map((all) => () => all);
+    return [...text].map((letter, j) => {
+      const window = spec.windows?.[letter];
+      if (window) return (spans) => window(spans[letter]!, i);
+      const all = whole[j]!;
+      return length(all) === letters[letter]!.size ? (spans) => spans[letter]! : () => all;
     });
-  };
+  });
   return {
     notation: `${spec.inputs.map((text) => text ?? '').join(',')}->${spec.outputs.map((text) => text ?? '').join(',')}`,
     letters,
@@ -186,7 +186,7 @@ export function byLetters(node: Node, spec: LetterSpec): Cut {
     ...(spec.makes ? { makes: spec.makes } : {}),
     operations: spec.operations ?? operationsOf(spec, letters),
     tile(spans) {
-      const tile = { inputs: spec.inputs.map((_, i) => regionRead(i, spans)) };
+      const tile = { inputs: maps.map((dimensions) => dimensions?.map((map) => map(spans)) ?? null) };
       return spec.adjust ? spec.adjust(tile, spans) : tile;
     },
   };
@@ -254,13 +254,20 @@ export const floats = (node: Node, name: string): readonly number[] | undefined 
   attribute(node, name, 'floats')?.value;
 export const string = (node: Node, name: string): string | undefined => attribute(node, name, 'string')?.value;
 
+const sameElements = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i]);
+
+/** Whether an operator has an attribute as it is given; of what only a graph says, never. */
+function hasAttribute(node: Node, name: string, given: Attribute): boolean {
+  const own = node.attributes[name];
+  if (own?.kind !== given.kind || own.kind === 'proto' || given.kind === 'proto') return false;
+  const [a, b] = [own.value, given.value];
+  return typeof a === 'object' && typeof b === 'object' ? sameElements(a, b) : a === b;
+}
+
 /** The overrides that really differ from the node's attributes. */
 export const changes = (node: Node, attributes: Attributes): Attributes =>
-  Object.fromEntries(
-    Object.entries(attributes).filter(
-      ([name, value]) => JSON.stringify(node.attributes[name]) !== JSON.stringify(value),
-    ),
-  );
+  Object.fromEntries(Object.entries(attributes).filter(([name, value]) => !hasAttribute(node, name, value)));
 
 export const int64 = (data: readonly number[], shape: readonly number[] = [data.length]): Literal => ({
   kind: 'literal',

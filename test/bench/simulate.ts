@@ -4,7 +4,7 @@ import { parseCluster } from '../../compiler/cluster/cluster.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { costsOf } from '../../compiler/planning/costs/costs.ts';
 import { layerGraphOf } from '../../compiler/planning/layout/layers.ts';
-import { predict } from '../../compiler/planning/layout/layout.ts';
+import { predict } from '../../compiler/planning/layout/predict.ts';
 import { Sketcher } from '../../compiler/planning/layout/sketch.ts';
 import { TaskGraph } from '../../compiler/planning/simulation/events.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';

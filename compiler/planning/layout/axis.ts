@@ -124,7 +124,7 @@ export class Axes {
     if (!chosen) {
       const all = sourcesOf(this.program, reads(operator));
       const whole = all.map(({ tensor }) => this.wholeRead(tensor, 1));
-      return { ...shared, cut: null, letter: '', length: 1, step: 1, reads: whole, sharesWeights: false };
+      return { cut: null, letter: '', length: 1, step: 1, reads: whole, sharesWeights: false, ...shared };
     }
     const { cut, letter, half } = chosen;
     const { size, step: least = 1 } = cut.letters[letter]!;
@@ -139,7 +139,7 @@ export class Axes {
       const tensor = this.source(input);
       return tensor === null ? [] : [this.read(tensor, i, half, tiles)];
     });
-    return { ...shared, cut, letter, length: size, step, reads: made, sharesWeights };
+    return { cut, letter, length: size, step, reads: made, sharesWeights, ...shared };
   }
 
   private tiles(cut: Cut, letter: string, size: number, step: number): Tiles {
@@ -161,10 +161,10 @@ export class Axes {
       return { ...this.wholeRead(name, tiles.from.length - 1), fraction, proportional: part.length > 0 };
     return {
       tensor: name,
-      fraction,
       // A tile that reads nothing of the tensor (Concat's) reads from its end to its beginning.
       begin: Int32Array.from(tiles.from, (tile) => spanOf(tile, input, axis)?.[0] ?? size),
       end: Int32Array.from(tiles.to, (tile) => spanOf(tile, input, axis)?.[1] ?? 0),
+      fraction,
       proportional: part.some((dimension) => dimension !== axis),
     };
   }

@@ -156,13 +156,13 @@ class LayerBuilder {
     return [...chains];
   }
 
-  private read({ tensor, ...read }: AxisRead, index: number, { length, step }: AxisCut): LayerRead {
+  private read({ tensor: name, ...read }: AxisRead, tensor: number, { length, step }: AxisCut): LayerRead {
     const { begin } = read;
-    const size = this.axes.length(tensor);
+    const size = this.axes.length(name);
     const isLocal = size > 1 && begin.some((at, i) => i > 0 && at > 0 && i < begin.length - 1);
-    if (!this.options.dropHalo || !isLocal) return { ...read, tensor: index };
+    if (!this.options.dropHalo || !isLocal) return { tensor, ...read };
     const scaled = begin.map((_, i) => Math.round((Math.min(length, i * step) * size) / length));
-    return { ...read, tensor: index, begin: scaled, end: scaled };
+    return { tensor, ...read, begin: scaled, end: scaled };
   }
 
   private tensor(name: string, maker: number | null): LayerTensor {

@@ -4,7 +4,8 @@
  * simulator judges. Seeded: the same number of tries gives the same result.
  */
 import { type LayerGraph, ROUNDING } from './layers.ts';
-import { type Layout, type Prediction, predictUnless } from './layout.ts';
+import type { Layout } from './layout.ts';
+import { type Prediction, Predictor } from './predict.ts';
 import { type Beyond, type LayerSketch, type Sketch, Sketcher } from './sketch.ts';
 import type { Spans } from './spans.ts';
 
@@ -36,7 +37,7 @@ const CLIMBERS = 6;
 const MEMORY = 10;
 const MOST_BANDS = 24;
 /** Layers between two looks at whether a sketch can still be good enough. */
-const LOOK = 8;
+const LOOK = 16;
 
 interface Climber {
   /** Of its sketch. */
@@ -77,6 +78,7 @@ export class Search {
   /** Sketches judged so far. */
   tries = 0;
   private readonly sketcher: Sketcher;
+  private readonly predictor: Predictor;
   private readonly climbers: Climber[] = [];
   private readonly devices: number;
   private readonly random: () => number;
@@ -89,6 +91,7 @@ export class Search {
     private readonly hints: readonly Sketch[] = [],
   ) {
     this.sketcher = new Sketcher(graph);
+    this.predictor = new Predictor(graph);
     this.devices = graph.cluster.devices.length;
     this.random = randomOf(seed);
   }
@@ -169,7 +172,7 @@ export class Search {
     const isTooMuch = (busy: readonly number[]) => this.least(busy) * (1 - ROUNDING) > limit;
     if (isTooMuch(left)) return Number.POSITIVE_INFINITY;
     const layout = this.sketcher.layout(sketch, spans);
-    const prediction = predictUnless(this.graph, layout, (layer, busy) => {
+    const prediction = this.predictor.predict(layout, (layer, busy) => {
       for (let device = 0; device < this.devices; device++)
         left[device]! -= spans.seconds[layer * this.devices + device]!;
       return layer % LOOK === 0 && isTooMuch(busy.map((done, device) => done + left[device]!));

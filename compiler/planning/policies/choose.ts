@@ -100,10 +100,10 @@ class Chooser {
 
   private choice(sharing: Sharing): Choice {
     const { program } = this;
-    const tiles = sharing.shares.map((share, i) => {
+    const tiles = sharing.shares.map(({ device, spans }, i) => {
       const { cut, reduced, operator, shares } = sharing;
       const partial = reduced ? { partial: { combine: cut!.combine!, index: i, count: shares.length } } : {};
-      return { device: share.device, tile: tileOf(program, operator, cut, { ...share, ...partial }) };
+      return { device, tile: tileOf(program, operator, cut, { device, spans, ...partial }) };
     });
     const seconds = new Map<string, number>();
     for (const { device, tile } of tiles)

@@ -6,6 +6,7 @@ import type { Costs } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
 import type { BytesPerFloat } from '../encodings.ts';
 import { outputRegion } from '../resolve.ts';
+import { valueAt } from '../tile.ts';
 import { Holdings, readsOf } from './holdings.ts';
 import type { Share, Sharing } from './sharing.ts';
 
@@ -40,9 +41,9 @@ export class Tiles {
     const inputs = readsOf(this.program, sharing, share);
     if (!cut || !share.spans) return { ...operator, inputs };
     const { spans } = share;
-    const partial = reduced ? { partial: { combine: cut.combine!, index: 0, count: sharing.shares.length } } : {};
+    const partial = reduced ? { combine: cut.combine!, index: 0, count: sharing.shares.length } : undefined;
     const outputs = operator.outputs.map(
-      (output, i) => output && { ...output, region: outputRegion(cut, i, spans), ...partial },
+      (output, i) => output && valueAt(output.tensor, outputRegion(cut, i, spans), partial),
     );
     return { ...operator, inputs, outputs };
   }

@@ -69,6 +69,7 @@ class Heap {
 
 /** Tasks are numbered in the order they are added. */
 export class TaskGraph {
+  // Elements beyond what there is are left from before a `clear`: whoever simulates thousands of graphs makes no garbage.
   private readonly resources: number[] = [];
   private readonly seconds: number[] = [];
   private readonly delays: number[] = [];
@@ -78,30 +79,40 @@ export class TaskGraph {
   private readonly next: number[] = [];
   private readonly dependent: number[] = [];
   private readonly waits: number[] = [];
+  private tasks = 0;
+  private dependences = 0;
 
   /** @param disciplines one a resource */
   constructor(private readonly disciplines: readonly Discipline[]) {}
 
   get size(): number {
-    return this.resources.length;
+    return this.tasks;
+  }
+
+  /** Forgets all tasks. */
+  clear(): void {
+    this.tasks = 0;
+    this.dependences = 0;
   }
 
   /** @param delay seconds after the end of the task until what depends on it may start (a link's latency) */
   add(resource: number, seconds: number, priority = 0, delay = 0): number {
-    this.resources.push(resource);
-    this.seconds.push(seconds);
-    this.priorities.push(priority);
-    this.delays.push(delay);
-    this.first.push(-1);
-    this.waits.push(0);
-    return this.size - 1;
+    const task = this.tasks++;
+    this.resources[task] = resource;
+    this.seconds[task] = seconds;
+    this.priorities[task] = priority;
+    this.delays[task] = delay;
+    this.first[task] = -1;
+    this.waits[task] = 0;
+    return task;
   }
 
   /** `task` starts after `before` and its delay. */
   depend(task: number, before: number): void {
-    this.next.push(this.first[before]!);
-    this.dependent.push(task);
-    this.first[before] = this.dependent.length - 1;
+    const dependence = this.dependences++;
+    this.next[dependence] = this.first[before]!;
+    this.dependent[dependence] = task;
+    this.first[before] = dependence;
     this.waits[task]!++;
   }
 
@@ -119,7 +130,8 @@ export class TaskGraph {
     const { size } = this;
     const start = new Float64Array(size).fill(Number.NaN);
     const end = new Float64Array(size).fill(Number.NaN);
-    const waits = Int32Array.from(this.waits);
+    const waits = new Int32Array(size);
+    for (let task = 0; task < size; task++) waits[task] = this.waits[task]!;
     const ready = this.disciplines.map(() => new Heap());
     const busy = this.disciplines.map(() => false);
     /** Even: the end of task n/2; odd: what depends on it may start. */

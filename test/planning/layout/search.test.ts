@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { LayerGraph } from '../../../compiler/planning/layout/layers.ts';
-import { type Prediction, predict } from '../../../compiler/planning/layout/layout.ts';
+import { type Prediction, predict } from '../../../compiler/planning/layout/predict.ts';
 import { Search } from '../../../compiler/planning/layout/search.ts';
 import { Sketcher } from '../../../compiler/planning/layout/sketch.ts';
 import { bestLayouts } from '../../../compiler/planning/policies/hybrid.ts';
