@@ -97,6 +97,20 @@ test('lengthen adds to a task, a graph runs again as it ran before, and an empty
   assert.is(new TaskGraph([]).run().makespan, 0);
 });
 
+test('a cleared graph knows nothing of what it had', () => {
+  const graph = new TaskGraph(['priority', 'fifo']);
+  const before = [graph.add(0, 4, 2), graph.add(1, 3, 0, 5), graph.add(0, 1)];
+  graph.depend(before[1]!, before[0]!);
+  graph.depend(before[2]!, before[1]!);
+  graph.clear();
+  assert.is(graph.size, 0);
+  const [a, b] = [graph.add(0, 1), graph.add(1, 2)];
+  graph.depend(a, b);
+  const { start, makespan } = graph.run();
+  assert.equal([...start], [2, 0]);
+  assert.is(makespan, 3);
+});
+
 test('the last delay counts, though nobody waits for it', () => {
   const graph = new TaskGraph(['fifo']);
   graph.add(0, 1, 0, 5);
