@@ -46,6 +46,9 @@ export const backToBack =
 /** In each round, of each block: the median, ms. */
 export type Rounds<K extends string> = readonly Readonly<Record<K, number>>[];
 
+/** Seconds: V8 compiles a device's hot functions beside its inferences, on its own core if it has but one, for a hundred of them. */
+const WARM_UP = 8;
+
 /**
  * Blocks in turn, `rounds` times after a round of warm-up, every other round backwards, so that drift hits all alike. Single runs
  * in turn would find the caches as another left them, and the processor's clock low.
@@ -60,7 +63,8 @@ export async function inTurn<K extends string>(
   for (let round = -1; round < rounds; round++) {
     const medians: Partial<Record<K, number>> = {};
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      medians[name] = summarise(await blocks[name](seconds)).median;
+      const times = await blocks[name](round < 0 ? Math.max(WARM_UP, seconds) : seconds);
+      medians[name] = summarise(times).median;
     }
     if (round >= 0) all.push(medians as Record<K, number>);
   }
