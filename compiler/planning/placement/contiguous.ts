@@ -1,14 +1,26 @@
 /** The best pipeline whose stages are neighbours in the graph's order of operators: quick, a start for the exact search. */
-import type { CostedTensor, CostGraph } from '../cost-graph.ts';
+import type { CostedTensor, CostGraph, Transfer } from '../cost-graph.ts';
 import { costOf, type Placement, workingBytes } from './evaluate.ts';
+
+interface Goal {
+  /** Of what the busiest device or link direction needs, or all of them together. */
+  readonly least: 'interval' | 'seconds';
+  /** Most seconds of a device or link direction. */
+  readonly longest: number;
+}
 
 /** What the operators before a position end with: the stage's place in the order, where it began, and the stage before it. */
 interface Ending {
-  readonly interval: number;
+  /** Seconds, of what the goal wants least. */
+  readonly cost: number;
   readonly begin: number;
   readonly before: Ending | null;
   readonly stage: number;
 }
+
+/** What all that crosses at a position takes, and for how long it keeps the queue busy. */
+type Sent = Pick<Transfer, 'seconds' | 'occupied'>;
+const NOTHING: Sent = { seconds: 0, occupied: 0 };
 
 /** For each position, 0 to the number of operators, the tensors made before it and read, or wanted, after it. */
 function crossingTensors({ operators, tensors }: CostGraph): CostedTensor[][] {
@@ -24,7 +36,7 @@ function crossingTensors({ operators, tensors }: CostGraph): CostedTensor[][] {
 class Stages {
   private readonly crossing: readonly (readonly CostedTensor[])[];
   /** By the two devices, then position. */
-  private readonly transfers: number[][];
+  private readonly transfers: Sent[][];
 
   constructor(
     private readonly graph: CostGraph,
@@ -34,63 +46,76 @@ class Stages {
     this.transfers = Array.from({ length: graph.devices.length ** 2 }, () => []);
   }
 
-  /** Seconds that what crosses at the position keeps the queue between two devices busy. */
-  transfer(from: number, to: number, position: number): number {
-    if (from === to) return 0;
+  private transfer(from: number, to: number, position: number): Sent {
+    if (from === to) return NOTHING;
     const known = this.transfers[from * this.graph.devices.length + to]!;
     const found = known[position];
-    if (found !== undefined) return found;
+    if (found) return found;
     const bytes = this.crossing[position]!.map((tensor) => tensor.bytes[from]!);
     const messages = this.graph.joined ? [bytes.reduce((sum, one) => sum + one, 0)] : bytes;
-    const seconds = messages.reduce((sum, one) => sum + this.graph.transfer(from, to, one).occupied, 0);
-    known[position] = seconds;
-    return seconds;
+    const transfers = messages.map((one) => this.graph.transfer(from, to, one));
+    const total = (what: keyof Sent) => transfers.reduce((sum, one) => sum + one[what], 0);
+    const sent = { seconds: total('seconds'), occupied: total('occupied') };
+    known[position] = sent;
+    return sent;
   }
 
-  /** Of each stage that may end before `end`: the best way to there. */
-  endingAt(end: number, best: readonly (readonly (Ending | null)[])[]): (Ending | null)[] {
-    return this.order.map((device, stage) => this.bestStage(device, stage, end, best));
+  /** Null where memory, links or the goal's limit allow none. */
+  best(goal: Goal): Placement | null {
+    const n = this.graph.operators.length;
+    const best: (Ending | null)[][] = [[]];
+    while (best.length <= n) best.push(this.order.map((device, stage) => this.bestStage(device, stage, best, goal)));
+    const placements = best[n]!.flatMap((last) => (last ? [placementOf(last, n, this.order)] : []));
+    const costs = placements.map((placement) => {
+      const cost = costOf(this.graph, placement);
+      return cost.interval <= goal.longest ? cost[goal.least] : Number.POSITIVE_INFINITY;
+    });
+    const least = Math.min(...costs);
+    return Number.isFinite(least) ? placements[costs.indexOf(least)]! : null;
   }
 
+  /** The best way to the position after those that `best` has. */
   private bestStage(
     device: number,
     stage: number,
-    end: number,
     best: readonly (readonly (Ending | null)[])[],
+    { least, longest }: Goal,
   ): Ending | null {
     const { operators, devices, inputs } = this.graph;
     const working = workingBytes(this.graph)[device]!;
     let found: Ending | null = null;
     let [busy, weights, most] = [0, 0, 0];
-    for (let begin = end - 1; begin >= 0; begin--) {
+    for (let begin = best.length - 1; begin >= 0; begin--) {
       const operator = operators[begin]!;
       busy += operator.seconds[device]!;
       weights += operator.weightBytes[device]!;
       most = Math.max(most, working[begin]!);
-      if (weights + most > devices[device]!.memory || (found && busy >= found.interval)) break;
+      if (weights + most > devices[device]!.memory || busy > longest || (found && busy >= found.cost)) break;
       const befores = begin === 0 ? [null] : best[begin]!.slice(0, stage);
       for (const before of befores) {
         if (begin > 0 && !before) continue;
-        const from = before ? this.order[before.stage]! : inputs;
-        const interval = Math.max(busy, this.transfer(from, device, begin), before?.interval ?? 0);
-        if (Number.isFinite(interval) && (!found || interval < found.interval))
-          found = { interval, begin, before, stage };
+        const { seconds, occupied } = this.transfer(before ? this.order[before.stage]! : inputs, device, begin);
+        if (occupied > longest) continue;
+        const earlier = before?.cost ?? 0;
+        const cost = least === 'interval' ? Math.max(busy, occupied, earlier) : busy + seconds + earlier;
+        if (!found || cost < found.cost) found = { cost, begin, before, stage };
       }
     }
     return found;
   }
 }
 
-/** Null where memory or links allow none. What is sent past a stage is reckoned as if it went through it, but costs are exact. */
-export function contiguousPipeline(graph: CostGraph, order: readonly number[]): Placement | null {
-  const n = graph.operators.length;
+/**
+ * The least interval and, of intervals equal to that within the share `tie`, the least seconds; null: memory or links allow none.
+ * What is sent past a stage is reckoned as if it went through it, but costs are exact.
+ */
+export function contiguousPipeline(graph: CostGraph, order: readonly number[], tie: number): Placement | null {
   const stages = new Stages(graph, order);
-  const best: (Ending | null)[][] = [[]];
-  for (let end = 1; end <= n; end++) best.push(stages.endingAt(end, best));
-  const placements = best[n]!.flatMap((last) => (last ? [placementOf(last, n, order)] : []));
-  const intervals = placements.map((placement) => costOf(graph, placement).interval);
-  const least = Math.min(...intervals);
-  return Number.isFinite(least) ? placements[intervals.indexOf(least)]! : null;
+  const closest = stages.best({ least: 'interval', longest: Number.MAX_VALUE });
+  if (!closest) return null;
+  const known = costOf(graph, closest);
+  const quickest = stages.best({ least: 'seconds', longest: known.interval * (1 + tie) });
+  return quickest && costOf(graph, quickest).seconds < known.seconds ? quickest : closest;
 }
 
 function placementOf(last: Ending, operators: number, order: readonly number[]): Placement {

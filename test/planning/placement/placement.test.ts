@@ -159,6 +159,21 @@ for (const [name, sizes, runs] of shapes) {
   });
 }
 
+test('pipeline: of equal throughput the least latency, however small a share of the whole it is', async () => {
+  await loadSolver();
+  onRandomGraphs({ devices: 3, operators: 6 }, 40, (graph) => {
+    const heavy = graph.operators.map((one, i) => (i > 0 ? one : { ...one, seconds: graph.devices.map(() => 2e5) }));
+    const asked = { graph: { ...graph, operators: heavy }, order: stageOrder(graph), forward: true };
+    const interval = least(asked, (cost) => cost.interval);
+    if (interval === null) return false;
+    const wanted = least(asked, (cost) => (cost.interval <= interval * (1 + 1e-9) ? cost.seconds - 2e5 : null));
+    const found = bestPipeline(asked.graph);
+    assertBest(asked, found, interval, (cost) => cost.interval);
+    assertBest(asked, found, wanted, ({ seconds }) => seconds - 2e5);
+    return true;
+  });
+});
+
 test('pipeline: stages in another order, on some of the devices, or visited again and again', async () => {
   await loadSolver();
   onRandomGraphs({ devices: 3, operators: 6 }, 30, (graph) => {
@@ -182,7 +197,7 @@ test('stages that are neighbours in the order of operators: allowed, now and the
   let best = 0;
   onRandomGraphs({ devices: 3, operators: 8, memory: 400 }, 60, (graph) => {
     const order = stageOrder(graph);
-    const found = contiguousPipeline(graph, order);
+    const found = contiguousPipeline(graph, order, 1e-6);
     const exact = bestPipeline(graph);
     if (!found) return false;
     const cost = costOf(graph, found);
