@@ -9,9 +9,9 @@ import type { Wire } from './zeromq-wire.ts';
 const REMEMBERED = 10_000;
 
 /**
- * Nobody but the build's devices gets through ZeroMQ's handshake, also where there are no keys: of what comes before it ZeroMQ keeps
- * nothing, but a stranger behind it could fill this device's memory. With keys a caller shows its own (CURVE), without them that it
- * knows the build (PLAIN).
+ * Nobody but the build's devices gets through ZeroMQ's handshake, without keys at least once they have joined: of what comes before
+ * it ZeroMQ keeps nothing, but a stranger behind it could fill this device's memory. With keys a caller shows its own (CURVE),
+ * without them that it knows the build (PLAIN).
  */
 export class Gate {
   /** For the sockets that this gate guards: a context has one gate. */
