@@ -46,9 +46,15 @@ export interface Transfer {
   readonly seconds: number;
   /** Of it, until the next message can be sent. */
   readonly occupied: number;
+  /** Of it, those that keep the sender, and the receiver, from computing. */
+  readonly sending: number;
+  readonly receiving: number;
   /** What it adds to the energy that the devices use when they wait. */
   readonly joules: number;
 }
+
+/** What crosses to the device that it is on. */
+export const NO_TRANSFER: Transfer = { seconds: 0, occupied: 0, sending: 0, receiving: 0, joules: 0 };
 
 export interface CostGraph {
   readonly devices: readonly CostedDevice[];
@@ -73,16 +79,16 @@ const extraPower = ({ power }: ClusterDevice, state: 'compute' | 'send' | 'recei
   power ? power[state] - power.idle : 0;
 
 function transferOf(cluster: Cluster, costs: Costs, from: number, to: number, bytes: number): Transfer {
-  if (from === to) return { seconds: 0, occupied: 0, joules: 0 };
+  if (from === to) return NO_TRANSFER;
   const [sender, receiver] = [cluster.devices[from]!, cluster.devices[to]!];
   const link = linkBetween(cluster, sender.name, receiver.name);
-  if (!link) return { seconds: Number.POSITIVE_INFINITY, occupied: Number.POSITIVE_INFINITY, joules: 0 };
+  if (!link) return { ...NO_TRANSFER, seconds: Number.POSITIVE_INFINITY, occupied: Number.POSITIVE_INFINITY };
   const occupied = occupiedSeconds(link, bytes);
   const joules =
     transferJoules(link, bytes) + occupied * (extraPower(sender, 'send') + extraPower(receiver, 'receive'));
-  const message = (device: ClusterDevice, kind: 'send' | 'receive') => costs.message?.(device.name, kind) ?? 0;
-  const handling = message(sender, 'send') + message(receiver, 'receive');
-  return { seconds: handling + transferSeconds(link, bytes), occupied, joules };
+  const sending = costs.message?.(sender.name, 'send') ?? 0;
+  const receiving = costs.message?.(receiver.name, 'receive') ?? 0;
+  return { seconds: sending + transferSeconds(link, bytes) + receiving, occupied, sending, receiving, joules };
 }
 
 function queueBetween(cluster: Cluster, from: number, to: number): string {

@@ -55,7 +55,7 @@ function demandInterval(placements: PlacementProgram, graph: CostGraph, order: r
   const alone = (device: number) => graph.operators.reduce((total, { seconds }) => total + seconds[device]!, 0);
   const unit = Math.min(...order.map(alone));
   const interval = times(unit, variable(program.variable({ upper: Number.POSITIVE_INFINITY })));
-  for (const device of order) program.atLeast(interval, placements.busy(device));
+  for (const device of order) program.atLeast(interval, placements.atWork(device));
   for (const busy of placements.queues()) program.atLeast(interval, busy);
   return interval;
 }

@@ -1,5 +1,5 @@
 /** The best pipeline whose stages are neighbours in the graph's order of operators: quick, a start for the exact search. */
-import type { CostedTensor, CostGraph, Transfer } from '../cost-graph.ts';
+import { type CostedTensor, type CostGraph, NO_TRANSFER, type Transfer } from '../cost-graph.ts';
 import { costOf, type Placement, workingBytes } from './evaluate.ts';
 
 interface Goal {
@@ -13,14 +13,15 @@ interface Goal {
 interface Ending {
   /** Seconds, of what the goal wants least. */
   readonly cost: number;
+  /** Seconds of the last stage, what it sends not counted. */
+  readonly busy: number;
   readonly begin: number;
   readonly before: Ending | null;
   readonly stage: number;
 }
 
-/** What all that crosses at a position takes, and for how long it keeps the queue busy. */
-type Sent = Pick<Transfer, 'seconds' | 'occupied'>;
-const NOTHING: Sent = { seconds: 0, occupied: 0 };
+/** Of all that crosses at a position. */
+type Sent = Omit<Transfer, 'joules'>;
 
 /** For each position, 0 to the number of operators, the tensors made before it and read, or wanted, after it. */
 function crossingTensors({ operators, tensors }: CostGraph): CostedTensor[][] {
@@ -47,7 +48,7 @@ class Stages {
   }
 
   private transfer(from: number, to: number, position: number): Sent {
-    if (from === to) return NOTHING;
+    if (from === to) return NO_TRANSFER;
     const known = this.transfers[from * this.graph.devices.length + to]!;
     const found = known[position];
     if (found) return found;
@@ -55,7 +56,12 @@ class Stages {
     const messages = this.graph.joined ? [bytes.reduce((sum, one) => sum + one, 0)] : bytes;
     const transfers = messages.map((one) => this.graph.transfer(from, to, one));
     const total = (what: keyof Sent) => transfers.reduce((sum, one) => sum + one[what], 0);
-    const sent = { seconds: total('seconds'), occupied: total('occupied') };
+    const sent = {
+      seconds: total('seconds'),
+      occupied: total('occupied'),
+      sending: total('sending'),
+      receiving: total('receiving'),
+    };
     known[position] = sent;
     return sent;
   }
@@ -94,11 +100,13 @@ class Stages {
       const befores = begin === 0 ? [null] : best[begin]!.slice(0, stage);
       for (const before of befores) {
         if (begin > 0 && !before) continue;
-        const { seconds, occupied } = this.transfer(before ? this.order[before.stage]! : inputs, device, begin);
-        if (occupied > longest) continue;
-        const earlier = before?.cost ?? 0;
-        const cost = least === 'interval' ? Math.max(busy, occupied, earlier) : busy + seconds + earlier;
-        if (!found || cost < found.cost) found = { cost, begin, before, stage };
+        const sent = this.transfer(before ? this.order[before.stage]! : inputs, device, begin);
+        const earlier = before ? { cost: before.cost, busy: before.busy + sent.sending } : { cost: 0, busy: 0 };
+        const own = busy + sent.receiving;
+        const interval = Math.max(own, sent.occupied, earlier.busy);
+        if (interval > longest) continue;
+        const cost = least === 'interval' ? Math.max(interval, earlier.cost) : busy + sent.seconds + earlier.cost;
+        if (!found || cost < found.cost) found = { cost, busy: own, begin, before, stage };
       }
     }
     return found;

@@ -104,6 +104,8 @@ export function costOf(graph: CostGraph, placement: Placement): PlacementCost {
   let seconds = sum(busy);
   for (const { from, to, bytes } of messagesOf(graph, crossings)) {
     const transfer = graph.transfer(from, to, bytes);
+    busy[from]! += transfer.sending;
+    busy[to]! += transfer.receiving;
     const queue = graph.queue(from, to);
     queues.set(queue, (queues.get(queue) ?? 0) + transfer.occupied);
     seconds += transfer.seconds;

@@ -157,6 +157,15 @@ export class PlacementProgram {
     return combine(this.graph.operators.map(({ seconds }, i) => [seconds[device]!, this.on(i, device)] as const));
   }
 
+  /** Seconds of the device's operators and messages. */
+  atWork(device: number): Linear {
+    return sum([
+      this.busy(device),
+      this.sumOfTransfers('sending', ({ from }) => from === device),
+      this.sumOfTransfers('receiving', ({ to }) => to === device),
+    ]);
+  }
+
   /** For each queue of a link the seconds it is busy. */
   queues(): Linear[] {
     const names = new Set(this.crossings.map(({ from, to }) => this.graph.queue(from, to)));

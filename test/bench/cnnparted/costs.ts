@@ -2,7 +2,7 @@
 import type { Link } from '../../../compiler/cluster/cluster.ts';
 import { NAMED_LINKS } from '../../../compiler/cluster/named-links.ts';
 import { occupiedSeconds, queueOf, transferJoules, transferSeconds } from '../../../compiler/cluster/transfer.ts';
-import type { CostGraph } from '../../../compiler/planning/cost-graph.ts';
+import { type CostGraph, NO_TRANSFER } from '../../../compiler/planning/cost-graph.ts';
 import type { Network } from './network.ts';
 import { type LoggedLayer, PLATFORMS } from './tables.ts';
 
@@ -60,8 +60,9 @@ export function graphOf(network: Network, logged: readonly LoggedLayer[]): CostG
     outputs: 0,
     transfer: (from, to, bytes) =>
       from === to
-        ? { seconds: 0, occupied: 0, joules: 0 }
+        ? NO_TRANSFER
         : {
+            ...NO_TRANSFER,
             seconds: transferSeconds(LINK, bytes),
             occupied: occupiedSeconds(LINK, bytes),
             joules: transferJoules(LINK, bytes),

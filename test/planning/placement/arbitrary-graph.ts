@@ -10,12 +10,14 @@ export interface GraphSizes {
   readonly memory?: number;
   /** Every device sends as many bytes of a tensor. */
   readonly alike?: true;
+  /** Messages keep senders and receivers from computing. */
+  readonly messages?: true;
 }
 
 const amount = fc.integer({ min: 1, max: 40 });
 
 /** Operator `i` reads some of the tensors made before it; now and then a link is missing where there are three devices. */
-export function arbitraryGraph({ devices, operators, memory, alike }: GraphSizes): fc.Arbitrary<CostGraph> {
+export function arbitraryGraph({ devices, operators, memory, alike, messages }: GraphSizes): fc.Arbitrary<CostGraph> {
   const each = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: devices, maxLength: devices });
   const operator = fc.record({ seconds: each(amount), joules: each(amount), weightBytes: each(amount) });
   // Tensor 0 is the input, tensor i + 1 what operator i makes.
@@ -43,7 +45,7 @@ export function arbitraryGraph({ devices, operators, memory, alike }: GraphSizes
       outputs: fc.nat(devices - 1),
       shared: fc.boolean(),
     })
-    .map((drawn) => graphOf(drawn, devices, alike));
+    .map((drawn) => graphOf(drawn, devices, alike, messages));
 }
 
 interface Drawn {
@@ -61,7 +63,8 @@ interface Drawn {
   readonly shared: boolean;
 }
 
-function graphOf(drawn: Drawn, devices: number, alike = false): CostGraph {
+function graphOf(drawn: Drawn, devices: number, alike = false, messages = false): CostGraph {
+  const [sending, receiving] = messages ? [3, 2] : [0, 0];
   const tensors = drawn.sizes.map((bytes, t): CostedTensor => {
     const readers = drawn.reads.flatMap((read, i) => (read.includes(t) ? [i] : []));
     const heldBytes = Array.from({ length: devices }, (_, d) => bytes * (1 + (d % 2)));
@@ -85,7 +88,7 @@ function graphOf(drawn: Drawn, devices: number, alike = false): CostGraph {
     outputs: drawn.outputs,
     transfer: (from, to, bytes) => {
       const occupied = unlinked(from, to) ? Number.POSITIVE_INFINITY : bytes / drawn.speeds[from * devices + to]!;
-      return { seconds: occupied + 1, occupied, joules: 2 * bytes };
+      return { seconds: occupied + 1 + sending + receiving, occupied, sending, receiving, joules: 2 * bytes };
     },
     queue: (from, to) => (drawn.shared ? [from, to].sort().join(' ') : `${from} ${to}`),
     joined: false,

@@ -38,7 +38,13 @@ const diamond: CostGraph = {
   ],
   inputs: 0,
   outputs: 0,
-  transfer: (_from, _to, bytes) => ({ seconds: bytes + 0.5, occupied: bytes, joules: 3 * bytes }),
+  transfer: (_from, _to, bytes) => ({
+    seconds: bytes + 0.5,
+    occupied: bytes,
+    sending: 0.25,
+    receiving: 0.125,
+    joules: 3 * bytes,
+  }),
   queue: (from, to) => `${from} ${to}`,
   joined: false,
 };
@@ -50,13 +56,19 @@ test('what a placement costs: a tensor crosses once, the result returns', () => 
   assert.equal(cost, {
     seconds,
     joules: 1 + 3 * 2 + 3 * 6 + 3 * 2 + 5 * seconds,
-    interval: 10,
+    // Of the robot: a, the 6 bytes sent and the 2 received.
+    interval: 10 + 0.25 + 0.125,
     linkBytes: 8,
     // Weights, and x beside ta; weights, and ta, tb and tc.
     memory: [100 + 14, 150 + 7],
   });
-  assert.is(costOf({ ...diamond, queue: () => 'air' }, [0, 0, 0, 1]).interval, 60);
-  assert.is(costOf({ ...diamond, queue: () => 'air' }, [1, 1, 1, 1]).interval, 10, 'x and y: 8 + 2');
+  assert.is(costOf({ ...diamond, queue: () => 'air' }, [0, 0, 0, 1]).interval, 60 + 2 * 0.25 + 0.125);
+  const slowAir = {
+    ...diamond,
+    queue: () => 'air',
+    operators: diamond.operators.map((one) => ({ ...one, seconds: [9, 1] })),
+  };
+  assert.is(costOf(slowAir, [1, 1, 1, 1]).interval, 10, 'x and y: 8 + 2');
 });
 
 test('what crosses the same way is one message where it is said so', () => {
@@ -116,9 +128,10 @@ function onRandomGraphs(sizes: GraphSizes, runs: number, check: (graph: CostGrap
 
 const shapes: readonly (readonly [string, GraphSizes, number])[] = [
   ['two devices', { devices: 2, operators: 8 }, 40],
+  ['two devices kept by messages', { devices: 2, operators: 8, messages: true }, 40],
   ['two devices with little memory', { devices: 2, operators: 7, memory: 400 }, 25],
   ['three devices', { devices: 3, operators: 6 }, 25],
-  ['three devices with little memory', { devices: 3, operators: 6, memory: 300 }, 20],
+  ['three devices with little memory, kept by messages', { devices: 3, operators: 6, memory: 300, messages: true }, 20],
 ];
 for (const [name, sizes, runs] of shapes) {
   test(`cut: the least latency of all layer cuts, ${name}`, async () => {
