@@ -75,6 +75,12 @@ export function lower(prepared: Program<'imported'>, options: LowerOptions): Low
     options.observe?.(linked);
   }
   const costs = costsOf(prepared, cluster);
-  const schedule = simulateSteps(linked, cluster, scheduleSteps(linked, cluster, costs), costs);
+  const schedule = simulateSteps(
+    linked,
+    cluster,
+    scheduleSteps(linked, cluster, costs, plan.objective),
+    costs,
+    plan.objective,
+  );
   return { schedule, plan };
 }

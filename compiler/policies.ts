@@ -6,7 +6,7 @@ import type { Program } from './ir/program.ts';
 import { type Lowered, lower } from './lower.ts';
 import { crossings } from './planning/encodings.ts';
 import type { Plan } from './planning/plan.ts';
-import { makePlan, policies } from './planning/policies/index.ts';
+import { askedOf, makePlan, orderOf, policies } from './planning/policies/index.ts';
 import type { Judge } from './planning/policies/policy.ts';
 import type { Request } from './planning/request.ts';
 import type { Schedule } from './planning/schedule.ts';
@@ -45,12 +45,12 @@ function lowered(program: Program<'imported'>, cluster: Cluster, plan: Plan, { b
   return lower(program, { cluster, plan: encoded, isCandidate: true });
 }
 
-/** Judges for policies that have several plans to choose from; what it has lowered need not be lowered again. */
+/** Judges for policies that have several plans to choose from; what it has lowered need not be lowered again. @param request see askedOf */
 function judging(program: Program<'imported'>, cluster: Cluster, request: Request) {
   const { objective, deadline = Number.POSITIVE_INFINITY } = request;
   const schedules = new Map<Plan['operators'], Schedule>();
   const judge: Judge = (operators) => {
-    const plan: Plan = { format: 1, model: program.name, policy: 'candidate', operators };
+    const plan: Plan = { format: 1, model: program.name, policy: 'candidate', ...orderOf(request), operators };
     try {
       const { schedule } = lowered(program, cluster, plan, request);
       schedules.set(operators, schedule);
@@ -71,9 +71,10 @@ export async function judge(
   request: Request = {},
 ): Promise<Judged> {
   try {
-    const { judge, schedules } = judging(program, cluster, request);
-    const plan = await makePlan(program, cluster, policy, request, judge);
-    const schedule = schedules.get(plan.operators) ?? lowered(program, cluster, plan, request).schedule;
+    const asked = askedOf(policy, request);
+    const { judge, schedules } = judging(program, cluster, asked);
+    const plan = await makePlan(program, cluster, policy, asked, judge);
+    const schedule = schedules.get(plan.operators) ?? lowered(program, cluster, plan, asked).schedule;
     return { policy, plan, schedule };
   } catch (error) {
     if (error instanceof CompileError) return { policy, error };
@@ -149,7 +150,8 @@ export async function planBy(
   request: Request = {},
 ): Promise<Plan> {
   if (policy !== AUTO && request.deadline === undefined) {
-    return makePlan(program, cluster, policy, request, judging(program, cluster, request).judge);
+    const asked = askedOf(policy, request);
+    return makePlan(program, cluster, policy, asked, judging(program, cluster, asked).judge);
   }
   const judged: Judged[] = [];
   const names = policy === AUTO ? comparable(program) : [policy];

@@ -5,7 +5,9 @@ import type { Operator, Program, Send, Value } from '../compiler/ir/program.ts';
 import { isUnpacking, reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import type { Costs } from '../compiler/planning/costs/costs.ts';
 import { valueBytes } from '../compiler/planning/costs/roofline.ts';
+import type { PlanObjective } from '../compiler/planning/plan.ts';
 import { canAssemble, type Step } from '../compiler/planning/schedule.ts';
+import { mergeSessions } from './ordering/merge-sessions.ts';
 import { orderAlone } from './ordering/order-alone.ts';
 import { orderTogether } from './ordering/order-together.ts';
 import type { DeviceOperators, Group, Work } from './ordering/readiness.ts';
@@ -128,6 +130,7 @@ export function scheduleSteps(
   program: Program<'linked'>,
   cluster: Cluster,
   costs: Costs,
+  objective: PlanObjective = 'latency',
 ): ReadonlyMap<string, readonly Step[]>[] {
   const devices = operatorsOf(program, cluster, costs);
   const orders: ReadonlyMap<string, readonly Group[]>[] = [
@@ -139,6 +142,7 @@ export function scheduleSteps(
       return { queue: queueOf(link, from), latency: link.latency };
     };
     orders.push(orderTogether(devices, linkOf));
+    if (objective === 'throughput') orders.push(...orders.map(mergeSessions));
   }
   return orders.map((order) => {
     const steps = [...order].map(([name, groups]): [string, readonly Step[]] => {

@@ -33,6 +33,8 @@ const content = z.strictObject({
   model: z.string(),
   /** Who made it. */
   policy: z.string(),
+  /** What the order of its steps is to be good at; left out: latency. */
+  objective: z.enum(['latency', 'throughput']).optional(),
   /** By operator name; a device name alone means the whole operator there. */
   operators: z.record(z.string(), z.union([z.string(), z.array(part).min(1)])),
   /** By tensor name, of those that cross between devices; the others cross as they are. */
@@ -49,6 +51,7 @@ export type PlanPart = z.infer<typeof part>;
 export type Range = z.infer<typeof range>;
 export type Encoding = z.infer<typeof encoding>;
 export type Plan = z.infer<typeof content>;
+export type PlanObjective = NonNullable<Plan['objective']>;
 
 /** @throws plan naming the field */
 export function parsePlan(text: string, where = 'plan'): Plan {
@@ -80,9 +83,9 @@ const formatParts = (parts: Plan['operators'][string]): string =>
   typeof parts === 'string' ? JSON.stringify(parts) : `[${parts.map((p) => JSON.stringify(p)).join(', ')}]`;
 
 /** One operator a line, so that plans can be read and diffed. */
-export function formatPlan({ format, model, policy, maxRelativeError, encodings, operators }: Plan): string {
+export function formatPlan({ format, model, policy, objective, maxRelativeError, encodings, operators }: Plan): string {
   const fields = [
-    ...Object.entries({ format, model, policy, maxRelativeError }).flatMap(([key, value]) =>
+    ...Object.entries({ format, model, policy, objective, maxRelativeError }).flatMap(([key, value]) =>
       value === undefined ? [] : [`"${key}": ${JSON.stringify(value)}`],
     ),
     ...(encodings ? [`"encodings": ${formatLines(encodings, (one) => JSON.stringify(one))}`] : []),

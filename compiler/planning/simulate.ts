@@ -8,9 +8,10 @@ import { reads, tensorOf, valueKey, wholeValue, writes } from '../ir/program.ts'
 import { count } from '../ir/region.ts';
 import type { Costs } from './costs/costs.ts';
 import { valueBytes } from './costs/roofline.ts';
+import type { PlanObjective } from './plan.ts';
 import type { Channel, DeviceSchedule, Interval, Schedule, Step } from './schedule.ts';
 import { simulateOne, type TransferTimes } from './simulation/in-flight.ts';
-import { workloadOf } from './simulation/workload.ts';
+import { busiestOf, workloadOf } from './simulation/workload.ts';
 
 /** What hides a transfer: work of the receiver between handing over and arrival. @param at its step on the receiver */
 function channelOf(
@@ -112,18 +113,27 @@ function checkMemory(cluster: Cluster, device: DeviceSchedule): void {
   );
 }
 
-/** Adds predicted times to the steps that end first. @param orders one or more ways to order the steps @throws device-memory */
+/**
+ * Adds predicted times to the steps that are best in the objective.
+ * @param orders one or more ways to order the steps
+ * @throws device-memory
+ */
 export function simulateSteps(
   program: Program<'linked'>,
   cluster: Cluster,
   orders: readonly ReadonlyMap<string, readonly Step[]>[],
   costs: Costs,
+  objective: PlanObjective = 'latency',
 ): Schedule {
   const runs = orders.map((steps) => {
     const workload = workloadOf(program, cluster, steps, costs);
-    return { steps, workload, run: simulateOne(workload) };
+    const run = simulateOne(workload);
+    const interval = objective === 'throughput' ? busiestOf(workload).seconds : 0;
+    return { steps, workload, run, interval };
   });
-  const { steps, workload, run } = runs.reduce((a, b) => (b.run.end < a.run.end ? b : a));
+  const { steps, workload, run } = runs.reduce((a, b) =>
+    b.interval < a.interval || (b.interval === a.interval && b.run.end < a.run.end) ? b : a,
+  );
   const devices = [...steps].map(([device, own], i): DeviceSchedule => {
     const weights = weightBytes(program, own);
     const times = run.steps[i]!.map(({ begin, end }): Interval => ({ start: begin, end }));

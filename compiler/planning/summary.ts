@@ -1,7 +1,8 @@
 /** What a schedule comes to, in the figures by which plans are compared. */
 import { type Cluster, linkBetween } from '../cluster/cluster.ts';
-import { occupiedSeconds, queueOf, transferJoules } from '../cluster/transfer.ts';
+import { occupiedSeconds, transferJoules } from '../cluster/transfer.ts';
 import type { Schedule } from './schedule.ts';
+import { busiestOf } from './simulation/workload.ts';
 
 export interface Summary {
   /** Of one inference. */
@@ -28,17 +29,6 @@ const computing = ({ devices }: Schedule): Map<string, number> =>
       return [device, seconds.reduce((sum, one) => sum + one, 0)];
     }),
   );
-
-/** Seconds that each queue of each link is busy. */
-function transferring(cluster: Cluster, { channels }: Schedule): Map<string, number> {
-  const queues = new Map<string, number>();
-  for (const { from, to, bytes } of channels) {
-    const link = linkBetween(cluster, from, to)!;
-    const queue = `link ${queueOf(link, from)}`;
-    queues.set(queue, (queues.get(queue) ?? 0) + occupiedSeconds(link, bytes));
-  }
-  return queues;
-}
 
 /** Seconds of one inference, by device in the cluster's order. */
 export interface Activity {
@@ -79,18 +69,17 @@ function joulesOf(cluster: Cluster, schedule: Schedule): number | null {
 }
 
 export function summarise(cluster: Cluster, schedule: Schedule): Summary {
-  const { makespan, channels, devices } = schedule;
-  const busy = [...computing(schedule), ...transferring(cluster, schedule)].sort(([, a], [, b]) => b - a);
-  const [name, most] = busy[0] ?? ['', 0];
+  const { makespan, channels, devices, workload } = schedule;
+  const busiest = busiestOf(workload);
   const times = channels.map(({ transfer, hidden }) => ({ seconds: transfer.end - transfer.start, hidden }));
   const total = times.reduce((sum, { seconds }) => sum + seconds, 0);
   return {
     seconds: makespan,
-    throughput: most > 0 ? 1 / most : Number.POSITIVE_INFINITY,
+    throughput: busiest.seconds > 0 ? 1 / busiest.seconds : Number.POSITIVE_INFINITY,
     joules: joulesOf(cluster, schedule),
     bytes: channels.reduce((sum, { bytes }) => sum + bytes, 0),
     peakBytes: Math.max(0, ...devices.map(({ peakBytes }) => peakBytes)),
     hidden: total > 0 ? times.reduce((sum, { seconds, hidden }) => sum + seconds * hidden, 0) / total : 1,
-    busiest: { name, share: makespan > 0 ? most / makespan : 0 },
+    busiest: { name: busiest.name, share: makespan > 0 ? busiest.seconds / makespan : 0 },
   };
 }

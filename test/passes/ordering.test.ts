@@ -12,6 +12,7 @@ import { importModel } from '../../compiler/onnx/import.ts';
 import { costsOf } from '../../compiler/planning/costs/costs.ts';
 import type { Step } from '../../compiler/planning/schedule.ts';
 import { models } from '../../fixtures/models.ts';
+import { mergeSessions } from '../../passes/ordering/merge-sessions.ts';
 import { orderAlone } from '../../passes/ordering/order-alone.ts';
 import { orderTogether } from '../../passes/ordering/order-together.ts';
 import type { DeviceOperators, Group } from '../../passes/ordering/readiness.ts';
@@ -111,6 +112,22 @@ test('too little work for a session of its own waits for what else comes', () =>
 test('a value that is received last and read by nobody is received', () => {
   const orders = together({ a: device(0, compute('x1'), send(0, 'x1', 'b')), b: device(0, receive(0, 'x1', 'a')) });
   assert.equal(orders.b, ['receive 0']);
+});
+
+test('sessions are merged where nobody then waits for each other', () => {
+  const [x, y, z, p, q] = [compute('x'), compute('y'), compute('z', 'q'), compute('p', 'x'), compute('q', 'y')];
+  const merged = mergeSessions(
+    new Map<string, readonly Group[]>([
+      ['a', [[x], send(0, 'x', 'b'), [y], send(1, 'y', 'b'), receive(2, 'q', 'b'), [z]]],
+      ['b', [receive(0, 'x', 'a'), [p], receive(1, 'y', 'a'), [q], send(2, 'q', 'a')]],
+    ]),
+  );
+  assert.equal(
+    named(merged.get('a')!),
+    ['x y', 'send 0', 'send 1', 'receive 2', 'z'],
+    'b cannot make q before a makes y',
+  );
+  assert.equal(named(merged.get('b')!), ['receive 0', 'receive 1', 'p q', 'send 2']);
 });
 
 test('devices that wait for each other are an error', () => {

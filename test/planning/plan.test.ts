@@ -18,6 +18,7 @@ test('a plan reads back as it was, odd names included', async () => {
     format: 1,
     model: 'ü "x"',
     policy: '',
+    objective: 'throughput',
     maxRelativeError: 1e-3,
     encodings: {
       'h "1"': 'float16',
@@ -38,6 +39,7 @@ const files: Readonly<Record<string, readonly [string, RegExp]>> = {
   'no operators': [`{ ${start} }`, /^operators: /],
   'a typo in a field': [`{ ${start}, "operators": {}, "operator": {} }`, /"operator"/],
   'a later format': ['{ "format": 2, "model": "m", "policy": "p", "operators": {} }', /^format: /],
+  'an objective that steps cannot be ordered for': [`{ ${start}, "objective": "energy", "operators": {} }`, /^objective: .*"latency"\|"throughput"/],
   'a number for a device': [`{ ${start}, "operators": { "conv": 1 } }`, /^operators\.conv: /],
   'no parts': [`{ ${start}, "operators": { "conv": [] } }`, /^operators\.conv: /],
   'a part without a device': [`{ ${start}, "operators": { "conv": [{ "region": "[:]" }] } }`, /^operators\.conv\.0\.device: /],

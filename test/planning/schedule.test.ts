@@ -6,10 +6,11 @@ import { occupiedSeconds } from '../../compiler/cluster/transfer.ts';
 import { reads, valueKey, writes } from '../../compiler/ir/program.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
 import type { DeviceSchedule, Schedule, Step } from '../../compiler/planning/schedule.ts';
+import { busiestOf } from '../../compiler/planning/simulation/workload.ts';
 import { models } from '../../fixtures/models.ts';
 import { unary } from '../../fixtures/zoo/layers.ts';
 import { errorOf } from '../support/error.ts';
-import { clusterOf, imported, lowered, type ModelName } from '../support/imported.ts';
+import { clusterOf, imported, lowered, type ModelName, planOf } from '../support/imported.ts';
 import { randomPlan } from '../support/random-plan.ts';
 import { replay } from '../support/replay.ts';
 import { built } from './layout/subjects.ts';
@@ -103,6 +104,43 @@ for (const name of Object.keys(models) as ModelName[]) {
     assert.ok(sends > 0, 'some send comes after a wait');
   });
 }
+
+const sessionsOf = ({ devices }: Schedule): number[] =>
+  devices.map(({ steps }) => steps.filter(({ kind }) => kind === 'segment').length);
+
+test('ordered for throughput: never less of it, in fewer sessions, and every device comes to its end', async () => {
+  let fewer = 0;
+  for (const name of Object.keys(models) as ModelName[]) {
+    const program = await imported(name);
+    for (const seed of [11, 12, 13]) {
+      const plan = randomPlan(program, ['a', 'b', 'c'], seed);
+      const latency = lowered(program, { cluster, plan }).schedule;
+      const { schedule } = lowered(program, { cluster, plan: { ...plan, objective: 'throughput' } });
+      replay(schedule);
+      timesHangTogether(schedule, cluster);
+      assert.ok(busiestOf(schedule.workload).seconds <= busiestOf(latency.workload).seconds * (1 + 1e-12), name);
+      const [few, many] = [schedule, latency].map((one) => sessionsOf(one).reduce((a, b) => a + b));
+      if (few! < many!) fewer++;
+    }
+  }
+  assert.ok(fewer > 0, 'some plan needs fewer sessions');
+});
+
+test('ordered for throughput, a stage of whole operators is one session', async () => {
+  let stages = 0;
+  for (const name of Object.keys(models) as ModelName[]) {
+    const program = await imported(name);
+    const { operators } = await makePlan(program, cluster, 'whole:a');
+    const planned = program.operators.flatMap(({ origin }) => (origin in operators ? [origin] : []));
+    // b has what comes first, then c, then a.
+    const stage = (i: number) => ['b', 'c', 'a'][Math.floor((3 * i) / planned.length)]!;
+    const plan = planOf(program, Object.fromEntries(planned.map((origin, i) => [origin, stage(i)])), 'a');
+    const { schedule } = lowered(program, { cluster, plan: { ...plan, objective: 'throughput' } });
+    assert.ok(Math.max(...sessionsOf(schedule)) <= 1, `${name}: ${sessionsOf(schedule)}`);
+    stages += sessionsOf(schedule).filter((count) => count > 0).length;
+  }
+  assert.ok(stages > 2 * Object.keys(models).length, 'most models have three stages');
+});
 
 test('links carry one transfer after the other, both directions at once', async () => {
   for (const { channels } of await schedulesOf('unet')) {

@@ -30,7 +30,17 @@ function findPolicy(text: string): Policy {
   throw policyError(text, `no policy "${name}"`, `policies are ${policies.map(policyUsage).join(', ')}`);
 }
 
-/** @throws policy */
+/** What a policy makes of a request. @throws policy */
+export function askedOf(text: string, request: Request): Request {
+  const { objective = request.objective } = findPolicy(text);
+  return { ...request, objective };
+}
+
+/** What a plan says about the order of its steps. */
+export const orderOf = ({ objective }: Request): Pick<Plan, 'objective'> =>
+  objective === 'throughput' ? { objective } : {};
+
+/** @param judge of the same request, see {@link askedOf} @throws policy */
 export async function makePlan(
   program: Program<'imported'>,
   cluster: Cluster,
@@ -45,6 +55,7 @@ export async function makePlan(
     const message = policy.argument ? 'needs an argument' : 'takes no argument';
     throw policyError(text, message, `write ${policyUsage(policy)}`);
   }
-  const operators = await policy.plan(program, cluster, argument ?? '', request, judge);
-  return { format: 1, model: program.name, policy: text, operators };
+  const asked = askedOf(text, request);
+  const operators = await policy.plan(program, cluster, argument ?? '', asked, judge);
+  return { format: 1, model: program.name, policy: text, ...orderOf(asked), operators };
 }

@@ -2,7 +2,7 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import { CompileError } from '../../error.ts';
 import type { Program } from '../../ir/program.ts';
-import type { Plan } from '../plan.ts';
+import type { Plan, PlanObjective } from '../plan.ts';
 import type { Request } from '../request.ts';
 
 /** What a plan comes to once it is lowered and simulated step by step, to be small; infinite: not allowed. */
@@ -15,6 +15,8 @@ export interface Policy {
   /** The argument may be left out. */
   readonly optional?: true;
   readonly summary: string;
+  /** What its plans are always made for, whatever is asked. */
+  readonly objective?: PlanObjective;
   /** Whether there is anything in a program that it is for, if not always; comparisons leave it out otherwise. */
   readonly applies?: (program: Program<'imported'>) => boolean;
   /** Parts of every operator that is not computed on demand. @throws policy */

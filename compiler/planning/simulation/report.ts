@@ -1,6 +1,6 @@
 /** What a simulated workload comes to: latency, throughput, energy by state, utilisation, and what every step waits for. */
 import { type InferenceTimes, type StepTimes, simulateInFlight, simulateOne, type TransferTimes } from './in-flight.ts';
-import type { WorkDevice, Workload, WorkStep } from './workload.ts';
+import { busiestOf, type WorkDevice, type Workload, type WorkStep } from './workload.ts';
 
 /** Seconds that a device's program waits before a step. */
 export interface Waits {
@@ -91,13 +91,6 @@ function waitsOf({ begin, ready, start }: StepTimes, transfer: TransferTimes | u
 const secondsOf = (steps: readonly WorkStep[]): number => sum(steps.map(({ seconds }) => seconds));
 const share = (seconds: number, of: number): number => (of > 0 ? seconds / of : 0);
 
-/** That each link is busy with one inference. */
-function linkSeconds({ channels }: Workload): number[] {
-  const links = new Map<string, number>();
-  for (const { link, seconds } of channels) links.set(link, (links.get(link) ?? 0) + seconds);
-  return [...links.values()];
-}
-
 class Reporter {
   private readonly alone: InferenceTimes;
   /** Those in steady state. */
@@ -118,11 +111,7 @@ class Reporter {
     const last = (some: readonly InferenceTimes[]) => Math.max(...some.map(({ end }) => end));
     const measured = (last(this.steady) - last(all.slice(0, before * inFlight))) / this.steady.length;
     // Of a window that begins and ends amid others' work a little may be counted elsewhere: nothing is busier than always.
-    this.interval = Math.max(
-      measured,
-      ...workload.devices.map(({ steps }) => secondsOf(steps)),
-      ...linkSeconds(workload),
-    );
+    this.interval = Math.max(measured, busiestOf(workload).seconds);
     this.position = new Map(workload.channels.map(({ id }, i) => [id, i]));
   }
 

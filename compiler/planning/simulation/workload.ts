@@ -53,6 +53,16 @@ export interface Workload {
   readonly channels: readonly WorkChannel[];
 }
 
+/** The device or link that one inference keeps for longest, and the seconds: with several in flight, results come no faster. */
+export function busiestOf({ devices, channels }: Workload): { readonly name: string; readonly seconds: number } {
+  const busy = new Map<string, number>();
+  const add = (name: string, seconds: number) => busy.set(name, (busy.get(name) ?? 0) + seconds);
+  for (const { device, steps } of devices) for (const { seconds } of steps) add(device, seconds);
+  for (const { link, seconds } of channels) add(`link ${link}`, seconds);
+  const [name, seconds] = [...busy].reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0]);
+  return { name, seconds };
+}
+
 /** The operators of a segment by the first and the last of the model's nodes. */
 function segmentName(origins: readonly string[]): string {
   const [first = 'weights'] = origins;
