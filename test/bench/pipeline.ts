@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { readTimeline, reportOf, type TraceReport } from '../../compiler/cli/trace-report.ts';
 import { compile } from '../../compiler/compile.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
-import { isPlanned, judge, type Planned } from '../../compiler/policies.ts';
+import { simulate } from '../../compiler/planning/simulation/report.ts';
+import { isPlanned, judge } from '../../compiler/policies.ts';
 import { zoo } from '../../fixtures/zoo/index.ts';
 import { writeModel } from '../../fixtures/zoo/write.ts';
 import { openBundle } from '../../runtime/index.ts';
@@ -53,16 +54,9 @@ async function builds(testbed: Testbed, name: string, rates: Rates) {
   if (!isPlanned(whole)) throw new Error('no plan for one device');
   await compile({ model, cluster: single, policy: `whole:${LEFT}`, output: one });
   const { schedule } = await compile({ model, cluster, policy: 'pipeline', output: two });
-  return { one, two, predicted: longest(whole.schedule) / longest(schedule) };
+  const [slow, fast] = [whole.schedule, schedule].map(({ workload }) => simulate(workload, inFlight).throughput);
+  return { one, two, predicted: fast! / slow! };
 }
-
-/** Predicted seconds in which the device computes that computes for the longest. */
-const longest = ({ devices }: Planned['schedule']): number =>
-  Math.max(
-    ...devices.map(({ steps, times }) =>
-      steps.reduce((sum, { kind }, i) => (kind === 'segment' ? sum + times[i]!.end - times[i]!.start : sum), 0),
-    ),
-  );
 
 /** Over so many inferences of a small model. */
 async function lastingGrowth(build: string): Promise<string> {

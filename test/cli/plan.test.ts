@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parsePlan } from '../../compiler/planning/plan.ts';
-import { comparable } from '../../compiler/policies.ts';
+import { comparable, TOLERANCE } from '../../compiler/policies.ts';
 import { assertRefused, json, shardonnx, workFolder } from '../support/cli.ts';
 import { imported, modelFile } from '../support/imported.ts';
 
@@ -48,7 +48,7 @@ test('policies that a model has nothing for are left out', async () => {
   assert.equal(attentive, names.toSpliced(names.indexOf('hybrid'), 0, 'head'));
 });
 
-test('as JSON: every policy with its figures, of which none is below the bound and none better than the chosen one', async () => {
+test('as JSON: every policy with its figures, of which none is below the bound and none clearly better than the chosen one', async () => {
   const spoken = await shardonnx('plan', model, '-c', powered, '--json');
   assert.is(spoken.status, 0, spoken.stderr);
   const { ok, policies, chosen } = json(spoken);
@@ -63,7 +63,7 @@ test('as JSON: every policy with its figures, of which none is below the bound a
   }
   const least = Math.min(...policies.map(({ latencyMs }: { latencyMs: number }) => latencyMs));
   const of = (name: string) => policies.find((one: { name: string }) => one.name === name);
-  assert.is(of(chosen).latencyMs, least);
+  assert.ok(of(chosen).latencyMs <= (1 + TOLERANCE) * least, `${of(chosen).latencyMs}, ${least} is possible`);
   // Input and output cross, and nothing else.
   assert.is(of('local').bytes, 0);
   assert.is(of('offload').bytes, 4 * (3 * 32 * 48 + 2 * 64 * 96));

@@ -11,6 +11,8 @@ import { type BytesPerFloat, crossings } from '../../compiler/planning/encodings
 import { costOf } from '../../compiler/planning/placement/evaluate.ts';
 import type { Plan } from '../../compiler/planning/plan.ts';
 import { makePlan } from '../../compiler/planning/policies/index.ts';
+import { summarise } from '../../compiler/planning/summary.ts';
+import { isPlanned, judge } from '../../compiler/policies.ts';
 import type { DeviceProfile } from '../../compiler/profile/load.ts';
 import { models } from '../../fixtures/models.ts';
 import { cast, conv } from '../../fixtures/zoo/layers.ts';
@@ -196,6 +198,53 @@ test('spatial, channel: plans are legal whatever the speeds, for every model', a
       assert.is(working.length, cluster.devices.length, `${name} on ${cluster.devices.length}`);
     }
   }
+});
+
+/** The first convolution is nearly all of the work. */
+const topHeavy = () =>
+  importBuilt('top-heavy', (g) => {
+    const first = conv(g, g.input('x', [1, 16, 192, 192]), 'first', 64, 5, { pad: 2 });
+    g.output(conv(g, conv(g, first, 'second', 8, 1), 'third', 8, 3, { pad: 1 }));
+  });
+
+test('pipeline: a stage that weighs too much is shared; never less throughput than stages of whole operators have', async () => {
+  const programs = await Promise.all((Object.keys(models) as ModelName[]).map(imported));
+  for (const program of [...programs, await topHeavy()]) {
+    const cluster = clusterOf({ a: 1, b: 1, c: 1, d: 1 }, 'd', '10 Gbit/s');
+    const whole = lowered(program, { cluster, plan: await makePlan(program, cluster, 'pipeline') });
+    const shared = await judge(program, cluster, 'pipeline');
+    assert.ok(isPlanned(shared), program.name);
+    replay(shared.schedule);
+    const [least, found] = [whole.schedule, shared.schedule].map((one) => summarise(cluster, one).throughput);
+    assert.ok(found! >= least! * (1 - 1e-9), `${program.name}: ${found}, whole operators ${least}`);
+    if (program.name !== 'top-heavy') continue;
+    assert.ok(found! > 2 * least!, `${found}, whole operators ${least}`);
+    assert.ok(Array.isArray(shared.plan.operators.first), 'several devices have the first layer');
+  }
+});
+
+test('hybrid: within the memory of devices, where the fastest layout is not', async () => {
+  let planned = 0;
+  for (const name of ['convChain', 'residualBlock', 'squeezeExcite', 'transformerBlock', 'unet'] as const) {
+    const program = await imported(name);
+    const roomy = clusterOf({ a: 1e-4, b: 1e4 }, 'a', '1 GB/s');
+    const { devices } = lowered(program, { cluster: roomy, plan: await makePlan(program, roomy, 'hybrid') }).schedule;
+    const memory = Math.round(0.9 * Math.max(...devices.map(({ peakBytes }) => peakBytes)));
+    const small = { ...roomy, devices: roomy.devices.map((device) => ({ ...device, memory })) };
+    const found = await judge(program, small, 'hybrid');
+    if (!isPlanned(found)) continue;
+    planned++;
+    for (const { device, peakBytes } of found.schedule.devices) assert.ok(peakBytes <= memory, `${name}: ${device}`);
+  }
+  assert.ok(planned >= 4, `${planned} of 5`);
+});
+
+test('hybrid: too little memory for the weights is said so', async () => {
+  const cluster = clusterOf({ a: 1, b: 1 });
+  const small = { ...cluster, devices: cluster.devices.map((device) => ({ ...device, memory: 40_000 })) };
+  const program = await imported('mlp');
+  const error = await errorOf('policy', () => makePlan(program, small, 'hybrid'));
+  assert.match(error.message, /^the weights need 84.7 KiB, all devices together have 78.1 KiB$/);
 });
 
 test('two bytes a float are planned for as twice the bandwidth is', async () => {

@@ -13,8 +13,8 @@ export interface Prediction {
   /** Seconds that each device sends, and receives. */
   readonly sending: readonly number[];
   readonly receiving: readonly number[];
-  /** Bytes of weights that each device holds. */
-  readonly weightBytes: readonly number[];
+  /** Bytes of each device's weights, and of what its hungriest piece reads and makes: it needs no less. */
+  readonly memory: readonly number[];
 }
 
 /** A span of a tensor on a device, and the task that makes or brings it. */
@@ -51,6 +51,7 @@ export class Predictor {
   private sending: number[] = [];
   private receiving: number[] = [];
   private weightBytes: number[] = [];
+  private working: number[] = [];
   /** By tensor and device; those that a device has nothing to do with are left out. */
   private holdings: (Holding | undefined)[] = [];
   private readonly borders = new Set<number>();
@@ -76,8 +77,9 @@ export class Predictor {
       if (isHopeless(index, this.busy)) return null;
     }
     this.handOut();
-    const { bytes, busy, sending, receiving, weightBytes } = this;
-    return { seconds: this.tasks.run().makespan, bytes, busy, sending, receiving, weightBytes };
+    const { bytes, busy, sending, receiving, weightBytes, working } = this;
+    const memory = weightBytes.map((weights, device) => weights + working[device]!);
+    return { seconds: this.tasks.run().makespan, bytes, busy, sending, receiving, memory };
   }
 
   private begin(): void {
@@ -86,7 +88,8 @@ export class Predictor {
     this.tasks.clear();
     this.borders.clear();
     this.bytes = 0;
-    [this.busy, this.sending, this.receiving, this.weightBytes] = [none(), none(), none(), none()];
+    [this.busy, this.sending, this.receiving] = [none(), none(), none()];
+    [this.weightBytes, this.working] = [none(), none()];
     this.holdings = new Array<Holding | undefined>(tensors.length * this.devices).fill(undefined);
     this.first = cluster.devices.map(() => undefined);
     for (const [i, { maker, length }] of tensors.entries()) {
@@ -125,8 +128,13 @@ export class Predictor {
     const task = this.tasks.add(device, seconds, wave * this.graph.layers.length + index);
     this.first[device] ??= task;
     this.busy[device]! += seconds;
-    for (const read of layer.reads) this.read(task, layer, read, piece, wave);
-    for (const tensor of layer.makes) this.make(tensor, device, { begin, end, task, wave });
+    let working = 0;
+    for (const read of layer.reads) working += this.read(task, layer, read, piece, wave);
+    for (const tensor of layer.makes) {
+      this.make(tensor, device, { begin, end, task, wave });
+      working += this.graph.tensors[tensor]!.unitBytes * (end - begin);
+    }
+    this.working[device] = Math.max(this.working[device]!, working);
     const share = layer.sharesWeights ? (end - begin) / layer.length : wave === 0 ? 1 : 0;
     this.weightBytes[device]! += layer.weightBytes * share;
   }
@@ -147,11 +155,14 @@ export class Predictor {
     holding.made.push(held);
   }
 
-  /** Makes `task` wait for what a piece reads of a tensor; what its device lacks is sent, what is not there as one is joined. */
-  private read(task: number, layer: Layer, read: LayerRead, { device, begin, end }: Piece, wave: number): void {
+  /**
+   * Makes `task` wait for what a piece reads of a tensor; what its device lacks is sent, what is not there as one is joined.
+   * @returns bytes read
+   */
+  private read(task: number, layer: Layer, read: LayerRead, { device, begin, end }: Piece, wave: number): number {
     const from = read.begin[begin / layer.step]!;
     const to = read.end[Math.ceil(end / layer.step)]!;
-    if (from >= to) return;
+    if (from >= to) return 0;
     const share = read.fraction * (read.proportional ? (end - begin) / layer.length : 1);
     const own = this.holding(read.tensor, device);
     let [isOne, isCarried] = [false, false];
@@ -164,6 +175,7 @@ export class Predictor {
     if (from < own.begin || own.end < to) this.receive(task, read.tensor, own, device, from, to, share);
     if (!isOne) this.assemble(task, read.tensor, own, device, from, to, share);
     if (isCarried) this.carry(task, read.tensor, own, device, from, to, wave);
+    return this.graph.tensors[read.tensor]!.unitBytes * (to - from) * share;
   }
 
   /** Makes `task` wait for the rest of a span of a tensor, of which a device has made a part: it is sent by those that made it. */

@@ -98,8 +98,13 @@ export class Search {
 
   /** Judges the starting points. @param limit what is worse need not be found */
   start(limit = Number.POSITIVE_INFINITY): void {
+    this.enter(this.startingPoints(), limit);
+  }
+
+  /** Judges sketches, of which the best are improved. Those that begin with the same layer sketch should differ in few layers. */
+  enter(sketches: Iterable<Sketch>, limit = Number.POSITIVE_INFINITY): void {
     const known = new Map<LayerSketch, Spans>();
-    for (const sketch of this.startingPoints()) {
+    for (const sketch of sketches) {
       const [first] = sketch.layers;
       const spans = this.sketcher.spans(sketch, first && known.get(first));
       if (first) known.set(first, spans);
@@ -193,7 +198,7 @@ export class Search {
   /** What a sketch would come to if nothing had to be sent and nobody ever waited. */
   private least(busy: readonly number[]): number {
     const none = new Array<number>(this.devices).fill(0);
-    const idle = { bytes: 0, sending: none, receiving: none, weightBytes: none };
+    const idle = { bytes: 0, sending: none, receiving: none, memory: none };
     return this.objective({ ...idle, seconds: Math.max(...busy), busy });
   }
 

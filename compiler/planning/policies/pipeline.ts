@@ -1,16 +1,29 @@
-/** A stage for each device, in their order, as many inferences a second as possible. */
+/** A stage for each device, or for several that share its layers, as many inferences a second as possible. */
 import { costGraphOf } from '../cost-graph.ts';
+import { stagesOf } from '../layout/stages.ts';
+import { stageOrder } from '../placement/best-cut.ts';
 import { bestPipeline } from '../placement/best-pipeline.ts';
 import { loadSolver } from '../placement/linear-program.ts';
-import { planOfBest } from './place.ts';
+import { bestLayouts, bestPlan, graphsOf } from './layouts.ts';
+import { planOfBest, planOfPlacement } from './place.ts';
 import type { Policy } from './policy.ts';
+
+/** A start for the search may be so much worse than the best stages of whole operators. */
+const SLACK = 1.25;
 
 export const pipeline: Policy = {
   name: 'pipeline',
-  summary: 'a stage of whole operators for each device, as many inferences a second as possible',
-  async plan(program, cluster, _, { bytesPerFloat }) {
+  objective: 'throughput',
+  summary: 'a stage for each device, or for several that share it, as many inferences a second as possible',
+  async plan(program, cluster, _, request, judge) {
     await loadSolver();
-    const graph = costGraphOf(program, cluster, { bytesPerFloat });
-    return planOfBest('pipeline', cluster, graph, bestPipeline(graph));
+    const graph = costGraphOf(program, cluster, { bytesPerFloat: request.bytesPerFloat });
+    const best = bestPipeline(graph);
+    if (!judge) return planOfBest('pipeline', cluster, graph, best);
+    const layouts = await bestLayouts(cluster, graphsOf(program, cluster, request), request, {
+      starts: (layers) => stagesOf(layers, stageOrder(graph), best ? SLACK * best.cost.interval : undefined),
+    });
+    const whole = best && planOfPlacement(cluster, graph, best.placement);
+    return bestPlan(layouts, judge, whole) ?? planOfBest('pipeline', cluster, graph, best);
   },
 };

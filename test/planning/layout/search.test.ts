@@ -5,7 +5,7 @@ import type { LayerGraph } from '../../../compiler/planning/layout/layers.ts';
 import { type Prediction, predict } from '../../../compiler/planning/layout/predict.ts';
 import { Search } from '../../../compiler/planning/layout/search.ts';
 import { Sketcher } from '../../../compiler/planning/layout/sketch.ts';
-import { bestLayouts } from '../../../compiler/planning/policies/hybrid.ts';
+import { bestLayouts } from '../../../compiler/planning/policies/layouts.ts';
 import { concat, conv, relu } from '../../../fixtures/zoo/layers.ts';
 import { clusterOf } from '../../support/imported.ts';
 import { Dice } from './dice.ts';
@@ -78,8 +78,8 @@ test('20 random small graphs, 648 to 31752 sketches each: within 2 % of the best
   assert.ok(startsOff > 3, `starting points alone miss the best of ${startsOff}`);
 });
 
-/** Of work alone; weights are left out of it. */
-const isBound = ({ weightBytes }: Prediction): boolean => Math.max(...weightBytes) === 0;
+/** Of work alone; memory is left out of it. */
+const isBound = ({ memory }: Prediction): boolean => Math.max(...memory) === 0;
 
 test('work alone rules out nothing that would be kept: without that bound the search finds the same, later', async () => {
   const subjects = await randomSubjects([3, 7, 11]);
