@@ -27,6 +27,9 @@ interface Options extends OutputOptions {
 const DISTURBED = 0.15;
 
 const microseconds = (seconds: number): string => `${(seconds * 1e6).toFixed(0)} µs`;
+/** Where nothing else was touched, to where most was. */
+const range = <T>(levels: readonly T[], figure: (level: T) => number): string =>
+  `${(figure(levels[0]!) * 1e6).toFixed(0)}–${microseconds(figure(levels.at(-1)!))}`;
 const rate = (bytes: number): string => `${formatBytes(Math.round(bytes))}/s`;
 const cold = ({ cold: levels }: Profile['memory']): string => microseconds(levels.at(-1)!.seconds * 2 ** 20);
 const points = ({ chains }: Profile): Point[] =>
@@ -52,8 +55,8 @@ function deviceText({ profile, seconds, spread }: DeviceReport, output: string):
   const { session, messages, memory, machine } = profile;
   return [
     table(['operators begin with', 'kinds', 'sizes', 'best GFLOP/s'], typeRows(profile)),
-    `session ${microseconds(session.seconds)}, outputs ${rate(session.outputs)}`,
-    `message sent ${microseconds(messages.send)}, received ${microseconds(messages.receive)}`,
+    `session ${range(session.after, ({ seconds: one }) => one)}, outputs ${rate(session.outputs)}`,
+    `message sent ${range(messages.after, ({ send }) => send)}, received ${range(messages.after, ({ receive }) => receive)}; the next session ${microseconds(messages.pause)} later`,
     `memory: joins ${rate(memory.copy)}; what caches have forgotten ${cold(memory)} more a MiB`,
     `${machine.threads} threads, spread ${(100 * spread).toFixed(1)} %, ${seconds.toFixed(1)} s`,
     `wrote ${output}; in the cluster file: devices: { NAME: { profile: ${output} } }`,

@@ -70,7 +70,7 @@ export async function measureDevice(
     if (points.length === 0) throw nothing(programs, refused[0]?.message);
     const profile: Profile = {
       format: 'shardonnx-profile',
-      version: 1,
+      version: 2,
       machine: {
         cpu: cpus()[0]?.model ?? '',
         architecture: arch(),

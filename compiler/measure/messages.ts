@@ -1,6 +1,7 @@
 /**
- * What messages cost a device's program: writing and reading frames, handing them to ZeroMQ and taking them; and what ZeroMQ's own
- * threads take from computing, which is nothing where they have a core beside it.
+ * What sessions and messages keep a device's program for, in the order a device does them and by how much memory was touched in
+ * between: running a session, writing and reading frames, handing them to ZeroMQ and taking them, and what that costs the session
+ * that follows.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeFrame, encodeFrame } from '../../runtime/frame.ts';
@@ -8,10 +9,12 @@ import { zeromq } from '../../runtime/modules.ts';
 import { nap } from '../../runtime/nap.ts';
 import type { Profile } from '../profile/profile.ts';
 import { quantile } from './attribute.ts';
+import { ONE_SESSION, touchOther } from './caches.ts';
 
-const BURSTS = 40;
-/** Messages between two sessions. */
-const BURST = 2;
+/** Of each level. */
+const ROUNDS = 40;
+/** Bytes that sessions touch: nothing worth mention, less than a core's own caches hold, all that they hold, more than that. */
+const LEVELS = [0, ONE_SESSION / 8, ONE_SESSION, 4 * ONE_SESSION];
 /** Until JavaScript is compiled. */
 const WARM_UP = 400;
 /** A halo of a few rows. */
@@ -19,23 +22,13 @@ const BYTES = 16_384;
 /** ms after which a message on this machine is in its socket; also the longest wait for it. */
 const ARRIVAL = 5;
 const DEADLINE = 5000;
-/** Square roots. */
-const WORK = 4e6;
 
-/** Seconds of always the same work, a few ms of it, which holds the event loop. */
-function compute(): number {
-  const begin = performance.now();
-  let value = 0;
-  for (let i = 0; i < WORK; i++) value += Math.sqrt(i);
-  // Used, so that it is not left out.
-  return value > 0 ? (performance.now() - begin) / 1e3 : 0;
-}
+export type Handling = { readonly session: Profile['session']['after']; readonly messages: Profile['messages'] };
 
-/**
- * @param forget called before each burst: on a device, a session ran before it
- * @param spareCore whether onnxruntime leaves a core to others; if not, a device naps between sending and its next session
- */
-export async function measureMessages(forget: () => void, spareCore: boolean): Promise<Profile['messages']> {
+/** Two ends of a connection on this machine. */
+async function withEnds<T>(
+  use: (send: () => Promise<void>, receive: () => Promise<unknown>) => Promise<T>,
+): Promise<T> {
   const { Dealer, Router } = zeromq();
   const router = new Router({ receiveHighWaterMark: 0, receiveTimeout: DEADLINE });
   const dealer = new Dealer({ sendHighWaterMark: 0, sendTimeout: 0, linger: 0 });
@@ -44,36 +37,72 @@ export async function measureMessages(forget: () => void, spareCore: boolean): P
     dealer.connect(router.lastEndpoint ?? '');
     const data = new Float32Array(BYTES / 4);
     const tensor = { type: 'float32', dims: [data.length], data } as const;
-    const send = () => dealer.send([...encodeFrame({ kind: 'tensor', inference: 0, channel: 0, tensor })]);
-    const receive = async () => decodeFrame((await router.receive()).slice(1));
-    for (let i = 0; i < WARM_UP; i++) {
-      await send();
-      await receive();
-    }
-    const [sends, naps, receives, taken]: [number[], number[], number[], number[]] = [[], [], [], []];
-    for (let burst = 0; burst < BURSTS; burst++) {
-      const undisturbed = compute();
-      forget();
-      const begin = performance.now();
-      const sent = Array.from({ length: BURST }, send);
-      const handed = performance.now();
-      sends.push((handed - begin) / 1e3 / BURST);
-      if (!spareCore) nap();
-      naps.push((performance.now() - handed) / 1e3);
-      taken.push((compute() - undisturbed) / BURST);
-      await Promise.all(sent);
-      await sleep(ARRIVAL);
-      forget();
-      const arrived = performance.now();
-      for (let i = 0; i < BURST; i++) await receive();
-      receives.push((performance.now() - arrived) / 1e3 / BURST);
-    }
-    // By the threads of both ends, which are in this process.
-    const other = Math.max(0, quantile(taken, 0.5)) / 2;
-    // Before most sessions there is one message.
-    return { send: quantile(sends, 0.5) + quantile(naps, 0.5) + other, receive: quantile(receives, 0.5) + other };
+    return await use(
+      () => dealer.send([...encodeFrame({ kind: 'tensor', inference: 0, channel: 0, tensor })]),
+      async () => decodeFrame((await router.receive()).slice(1)),
+    );
   } finally {
     dealer.close();
     router.close();
   }
 }
+
+/** Seconds of something, noted. */
+async function timed<T>(into: number[], run: () => T): Promise<Awaited<T>> {
+  const begin = performance.now();
+  const made = await run();
+  into.push((performance.now() - begin) / 1e3);
+  return made;
+}
+
+const median = (values: readonly number[]): number => quantile(values, 0.5)!;
+
+/**
+ * @param run runs an empty session, another one each time
+ * @param spareCore whether onnxruntime leaves a core to others; if not, a device naps between sending and its next session
+ */
+export const measureHandling = (run: () => Promise<unknown>, spareCore: boolean): Promise<Handling> =>
+  withEnds(async (send, receive) => {
+    for (let i = 0; i < WARM_UP; i++) {
+      await Promise.all([run(), send()]);
+      await receive();
+    }
+    const [session, first]: [Profile['session']['after'], Profile['messages']['after']] = [[], []];
+    const [sent, received, late]: [number[], number[], number[]] = [[], [], []];
+    for (const touched of LEVELS) {
+      const forget = touchOther(touched);
+      const [sessions, sends, paused, receives]: [number[], number[], number[], number[]] = [[], [], [], []];
+      for (let round = 0; round < ROUNDS; round++) {
+        await run();
+        forget();
+        await timed(sessions, run);
+        forget();
+        const begin = performance.now();
+        const handed = [send()];
+        sends.push((performance.now() - begin) / 1e3);
+        const between = performance.now();
+        handed.push(send());
+        sent.push((performance.now() - between) / 1e3);
+        await timed(paused, () => {
+          if (!spareCore) nap();
+          return run();
+        });
+        await Promise.all(handed);
+        await sleep(ARRIVAL);
+        forget();
+        await timed(receives, receive);
+        await timed(received, receive);
+      }
+      session.push({ touched, seconds: median(sessions) });
+      first.push({ touched, send: median(sends), receive: median(receives) });
+      late.push(median(paused) - median(sessions));
+    }
+    return {
+      session,
+      messages: {
+        after: first,
+        further: { send: median(sent), receive: median(received) },
+        pause: Math.max(0, median(late)),
+      },
+    };
+  });

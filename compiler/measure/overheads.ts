@@ -13,7 +13,7 @@ import { onnx } from '../onnx/proto.ts';
 import type { Profile } from '../profile/profile.ts';
 import { quantile } from './attribute.ts';
 import { ALL_SESSIONS, ONE_SESSION, touchOther } from './caches.ts';
-import { measureMessages } from './messages.ts';
+import { type Handling, measureHandling } from './messages.ts';
 import type { TilesModel } from './tile-model.ts';
 import { feedsOf, type Kernel, traceRuns } from './trace.ts';
 
@@ -21,6 +21,8 @@ import { feedsOf, type Kernel, traceRuns } from './trace.ts';
 const SHAPE = [1, 64, 56, 56];
 const HALF = [1, 64, 28, 56];
 const RUNS = 40;
+/** What a device may have: each finds what it alone uses as the others have left it. */
+const SESSIONS = 16;
 /** Bytes of other memory: about what a core's own caches hold, its share of the common one, more than that. */
 const LEVELS = [ONE_SESSION, 4 * ONE_SESSION, ALL_SESSIONS];
 const WARM_UP = 8;
@@ -71,32 +73,40 @@ interface Place {
   readonly folder: string;
 }
 
-/** Seconds of runs as a device does them, of several models in turn; medians. */
-async function timeRuns(
+/** Models as a device has them, each to be run. */
+async function withSessions<T>(
   models: readonly TilesModel[],
   { threads, folder }: Place,
-  before: () => void,
-): Promise<number[]> {
+  use: (runs: readonly (() => Promise<unknown>)[]) => Promise<T>,
+): Promise<T> {
   const files = models.map((_, i) => join(folder, `timed${i}.onnx`));
   const sessions = await Promise.all(
-    models.map(async ({ bytes, inputs }, i) => {
+    models.map(async ({ bytes }, i) => {
       await writeFile(files[i]!, bytes);
-      const session = await onnxruntime().InferenceSession.create(files[i]!, sessionOptions(threads, 2));
-      return { session, feeds: feedsOf(inputs), seconds: [] as number[] };
+      return onnxruntime().InferenceSession.create(files[i]!, sessionOptions(threads, 2));
     }),
   );
-  for (let run = 0; run < WARM_UP + RUNS; run++) {
-    for (const { session, feeds, seconds } of sessions) {
-      before();
-      const begin = performance.now();
-      await session.run(feeds);
-      if (run >= WARM_UP) seconds.push((performance.now() - begin) / 1e3);
-    }
-  }
-  for (const { session } of sessions) await session.release();
+  const feeds = models.map(({ inputs }) => feedsOf(inputs));
+  const made = await use(sessions.map((session, i) => () => session.run(feeds[i]!)));
+  for (const session of sessions) await session.release();
   for (const file of files) await rm(file);
-  return sessions.map(({ seconds }) => quantile(seconds, 0.5));
+  return made;
 }
+
+/** Seconds of runs of several models in turn; medians. */
+const timeRuns = (models: readonly TilesModel[], place: Place, before: () => void): Promise<number[]> =>
+  withSessions(models, place, async (runs) => {
+    const seconds = runs.map((): number[] => []);
+    for (let time = 0; time < WARM_UP + RUNS; time++) {
+      for (const [i, run] of runs.entries()) {
+        before();
+        const begin = performance.now();
+        await run();
+        if (time >= WARM_UP) seconds[i]!.push((performance.now() - begin) / 1e3);
+      }
+    }
+    return seconds.map((all) => quantile(all, 0.5));
+  });
 
 const secondsOf = ({ seconds }: Kernel): number => quantile(seconds.slice(WARM_UP), 0.5);
 
@@ -142,15 +152,20 @@ async function memoryRates(place: Place): Promise<Profile['memory']> {
   return { copy: (4 * bytes) / sum(moving), cold };
 }
 
+/** Of sessions that do nothing, in turn. */
+const handling = (place: Place): Promise<Handling> =>
+  withSessions(Array<TilesModel>(SESSIONS).fill(touching([1, 1, 1, 1], true)), place, (sessions) => {
+    let next = 0;
+    return measureHandling(() => sessions[next++ % SESSIONS]!(), leavesCore(place.threads, place.cores));
+  });
+
 export async function measureOverheads(place: Place): Promise<Pick<Profile, 'session' | 'messages' | 'memory'>> {
-  const [afterOne, afterAll] = [touchOther(ONE_SESSION), touchOther(ALL_SESSIONS)];
-  const nothing = [touching([1, 1, 1, 1], true)];
-  const [alone] = await timeRuns(nothing, place, () => {});
-  const [seconds] = await timeRuns(nothing, place, afterOne);
-  const [kept, all] = await timeRuns([touching(SHAPE, false), touching(SHAPE, true)], place, afterAll);
+  const [alone] = await timeRuns([touching([1, 1, 1, 1], true)], place, () => {});
+  const [kept, all] = await timeRuns([touching(SHAPE, false), touching(SHAPE, true)], place, touchOther(ALL_SESSIONS));
+  const { session, messages } = await handling(place);
   return {
-    session: { seconds: seconds!, alone: alone!, outputs: bytesOf(SHAPE) / Math.max(all! - kept!, all! / 100) },
-    messages: await measureMessages(afterOne, leavesCore(place.threads, place.cores)),
+    session: { after: session, alone: alone!, outputs: bytesOf(SHAPE) / Math.max(all! - kept!, all! / 100) },
+    messages,
     memory: await memoryRates(place),
   };
 }

@@ -3,9 +3,22 @@ import { z } from 'zod';
 import { CompileError } from '../error.ts';
 import { describeIssues } from '../issues.ts';
 
+/** Of the format: 2 since sessions and messages cost what the memory touched in between makes of them. */
+const VERSION = 2;
+
 /** A day for one operator is no measurement. */
 const seconds = z.number().min(0).max(86_400);
 const rate = z.number().positive().max(1e15);
+/** Bytes of other memory that was touched since. */
+const touched = z.number().min(0);
+
+/** Figures by how much other memory was touched since the same was done before. */
+const levels = <T extends z.ZodType<{ touched: number }>>(level: T) =>
+  z
+    .array(level)
+    .min(1)
+    .refine((all) => all.every((one, i) => i === 0 || one.touched > all[i - 1]!.touched), 'not ascending');
+
 const point = z.strictObject({
   /** Extents of the letters that tiles differ in. */
   sizes: z.record(z.string(), z.int().min(0)),
@@ -30,7 +43,7 @@ const chain = z.strictObject({
 });
 const file = z.strictObject({
   format: z.literal('shardonnx-profile'),
-  version: z.literal(1),
+  version: z.literal(VERSION),
   machine: z.strictObject({
     cpu: z.string(),
     architecture: z.string(),
@@ -42,33 +55,27 @@ const file = z.strictObject({
   models: z.array(z.string()),
   /** What a run of a session costs beside its operators. */
   session: z.strictObject({
-    /** After another session. */
-    seconds,
-    /** Again and again. */
+    /** After another one. */
+    after: levels(z.strictObject({ touched, seconds })),
+    /** The same again and again. */
     alone: seconds,
     /** Bytes per second at which outputs are handed over. */
     outputs: rate,
   }),
-  /** Seconds that the device's program is kept by one message, by ZeroMQ's threads too where they have no core of their own. */
-  messages: z.strictObject({ send: seconds, receive: seconds }),
+  /** What keeps the device's program beside the link. */
+  messages: z.strictObject({
+    /** Seconds of the first message after a session. */
+    after: levels(z.strictObject({ touched, send: seconds, receive: seconds })),
+    /** Seconds of each further one. */
+    further: z.strictObject({ send: seconds, receive: seconds }),
+    /** Seconds by which a session is late since messages were sent before it: ZeroMQ's threads take its core if they have none. */
+    pause: seconds,
+  }),
   memory: z.strictObject({
     /** Bytes per second, read and written, at which onnxruntime joins and cuts tensors. */
     copy: rate,
-    /** What memory costs that is touched again, by how much other memory was touched in between; ascending. */
-    cold: z
-      .array(
-        z.strictObject({
-          /** Bytes. */
-          touched: z.number().positive(),
-          /** A byte. */
-          seconds: z.number().min(0).max(1),
-        }),
-      )
-      .min(1)
-      .refine(
-        (levels) => levels.every(({ touched }, i) => i === 0 || touched > levels[i - 1]!.touched),
-        'not ascending',
-      ),
+    /** Seconds a byte of what is touched again; nothing where no other memory was touched. */
+    cold: levels(z.strictObject({ touched, seconds: z.number().min(0).max(1) })),
   }),
   /** By key of the chain, see planning/costs/chains.ts. */
   chains: z.record(z.string(), chain),
@@ -97,8 +104,8 @@ export function parseProfile(text: string, where = 'profile'): Profile {
   const known = head.safeParse(data);
   if (!known.success)
     throw profileError('no profile of shardonnx', where, `${HINT}, or name a table that ends in .csv`);
-  if (known.data.version !== 1) {
-    throw profileError(`version ${known.data.version}, this program reads version 1`, where);
+  if (known.data.version !== VERSION) {
+    throw profileError(`version ${known.data.version}, this program reads version ${VERSION}`, where);
   }
   const result = file.safeParse(data);
   if (!result.success) throw profileError(describeIssues(result.error), where);

@@ -14,11 +14,23 @@ function slower(profile: Profile, share: number): Profile {
     enter: one.enter / share,
     leave: one.leave / share,
   });
+  const slowerMessage = ({ send, receive }: Profile['messages']['further']) => ({
+    send: send / share,
+    receive: receive / share,
+  });
   const { session, messages, memory, chains } = profile;
   return {
     ...profile,
-    session: { seconds: session.seconds / share, alone: session.alone / share, outputs: session.outputs * share },
-    messages: { send: messages.send / share, receive: messages.receive / share },
+    session: {
+      after: session.after.map(({ touched, seconds }) => ({ touched, seconds: seconds / share })),
+      alone: session.alone / share,
+      outputs: session.outputs * share,
+    },
+    messages: {
+      after: messages.after.map(({ touched, ...one }) => ({ touched, ...slowerMessage(one) })),
+      further: slowerMessage(messages.further),
+      pause: messages.pause / share,
+    },
     memory: {
       copy: memory.copy * share,
       cold: memory.cold.map(({ touched, seconds }) => ({ touched, seconds: seconds / share })),

@@ -116,14 +116,15 @@ test('cut without a node: the layer cut of least latency', async () => {
 test('cut: messages keep devices busy too, as the simulator has it', async () => {
   const program = await byRows();
   const [chain] = chainsOfModel(program);
-  const cluster = (messages: { send: number; receive: number }) => {
+  const cluster = (one: { send: number; receive: number }) => {
+    const messages = { after: [{ touched: 0, ...one }], further: one, pause: 0 };
     const measured = (seconds: number): DeviceProfile => ({
       kind: 'profile',
       profile: profileOf(
         { [chain!.key]: { plain: [point(chain!.family.sizes, [seconds])], blocked: [] } },
         {
           messages,
-          session: { seconds: 0, alone: 0, outputs: 1e15 },
+          session: { after: [{ touched: 0, seconds: 0 }], alone: 0, outputs: 1e15 },
           memory: { copy: 1e15, cold: [{ touched: 1, seconds: 0 }] },
         },
       ),

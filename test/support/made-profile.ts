@@ -17,11 +17,15 @@ export const point = (sizes: Point['sizes'], seconds: number[], more: Partial<Po
 
 export const profileOf = (chains: Readonly<Record<string, MeasuredChain>>, more: Partial<Profile> = {}): Profile => ({
   format: 'shardonnx-profile',
-  version: 1,
+  version: 2,
   machine: { cpu: 'made up', architecture: 'x64', platform: 'linux', onnxruntime: '1.30.0', threads: 1 },
   models: ['made-up'],
-  session: { seconds: 1e-4, alone: 1e-5, outputs: 1e9 },
-  messages: { send: 2e-5, receive: 3e-5 },
+  session: { after: [{ touched: 0, seconds: 1e-4 }], alone: 1e-5, outputs: 1e9 },
+  messages: {
+    after: [{ touched: 0, send: 2e-5, receive: 3e-5 }],
+    further: { send: 1e-5, receive: 2e-6 },
+    pause: 5e-5,
+  },
   memory: { copy: 1e10, cold: [{ touched: 1, seconds: 1e-9 }] },
   chains,
   ...more,

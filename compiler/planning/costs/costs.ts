@@ -1,8 +1,8 @@
 /** What operators and session borders cost on each device of a cluster; planner, scheduler and simulator ask nobody else. */
 import type { Cluster, ClusterDevice } from '../../cluster/cluster.ts';
 import type { Program } from '../../ir/program.ts';
-import type { Segment } from '../schedule.ts';
-import { type DeviceCosts, type Source, sumOfSegment, type Work } from './device-costs.ts';
+import type { Step } from '../schedule.ts';
+import { type DeviceCosts, type Source, sumsOfSteps, type Work } from './device-costs.ts';
 import { EstimatedDevice } from './estimated.ts';
 import { ProfiledDevice } from './profiled.ts';
 import { Roofline } from './roofline.ts';
@@ -16,23 +16,23 @@ export interface Costs {
   border(device: string, bytes: number): number;
   /** Seconds to join `bytes` of pieces, or to cut them out of more, inside a session; 0 if left out. */
   assemble?(device: string, bytes: number): number;
-  /** Seconds of a whole session: its operators as they run together in it, and its border. See {@link segmentSeconds}. */
-  segment?(device: string, program: Program, segment: Segment): number;
-  /** Seconds that sending or receiving one message keeps a device's program, beside the link's time; 0 if left out. */
+  /** Seconds of each of a device's steps. See {@link stepSeconds}. */
+  steps?(device: string, program: Program, steps: readonly Step[]): number[];
+  /** Seconds that a message keeps a device's program, beside the link's time, before there are steps; 0 if left out. */
   message?(device: string, kind: 'send' | 'receive'): number;
   /** Joules of an operator, beside what the device draws while it waits; undefined where nobody measured them. */
   joules?(device: string, program: Program, operator: Work): number | undefined;
   source?(device: string, program: Program, operator: Work): Source;
 }
 
-/** Seconds of a whole session on a device. */
-export function segmentSeconds(costs: Costs, device: string, program: Program, segment: Segment): number {
-  if (costs.segment) return costs.segment(device, program, segment);
+/** Seconds of each of a device's steps, in their order: what a session or a message costs depends on what was done before it. */
+export function stepSeconds(costs: Costs, device: string, program: Program, steps: readonly Step[]): number[] {
+  if (costs.steps) return costs.steps(device, program, steps);
   const ofDevice = {
     seconds: (of: Program, operator: Work) => costs.seconds(device, of, operator),
     border: (bytes: number) => costs.border(device, bytes),
   };
-  return sumOfSegment(ofDevice, program, segment);
+  return sumsOfSteps(ofDevice, program, steps);
 }
 
 function costsOfDevice(imported: Program<'imported'>, roofline: Roofline, device: ClusterDevice): DeviceCosts {
@@ -76,7 +76,7 @@ function makeCosts(imported: Program<'imported'>, cluster: Cluster): Required<Co
     seconds: (device, program, operator) => of(device).seconds(program, operator),
     border: (device, bytes) => of(device).border(bytes),
     assemble: (device, bytes) => of(device).assemble(bytes),
-    segment: (device, program, segment) => of(device).segment(program, segment),
+    steps: (device, program, steps) => of(device).steps(program, steps),
     message: (device, kind) => of(device).message(kind),
     joules: (device, program, operator) => of(device).joules(program, operator),
     source: (device, program, operator) => of(device).source(program, operator),

@@ -1,6 +1,6 @@
 /** What operators and session borders cost on one device, however that is known. */
 import type { Assemble, Compute, Program } from '../../ir/program.ts';
-import type { Segment } from '../schedule.ts';
+import type { Segment, Step } from '../schedule.ts';
 import { valueBytes } from './roofline.ts';
 
 export type Work = Compute | Assemble;
@@ -19,9 +19,9 @@ export interface DeviceCosts {
   border(bytes: number): number;
   /** Seconds to join `bytes` of pieces, or to cut them out of more, inside a session. */
   assemble(bytes: number): number;
-  /** Seconds of a whole session: its operators as they run together in it, and its border. */
-  segment(program: Program, segment: Segment): number;
-  /** Seconds that sending or receiving one message keeps the device's program, beside the link's time. */
+  /** Seconds of each of a device's steps: of sessions with all that comes with them, of messages beside the link's time. */
+  steps(program: Program, steps: readonly Step[]): number[];
+  /** Seconds that a message keeps the device's program beside the link's time, where no step of the program is known yet. */
   message(kind: 'send' | 'receive'): number;
   /** Joules of an operator, beside what the device draws while it waits; undefined where nobody measured them. */
   joules(program: Program, operator: Work): number | undefined;
@@ -32,12 +32,15 @@ export interface DeviceCosts {
 export const handedBytes = (program: Program, { outputs }: Segment): number =>
   outputs.reduce((sum, value) => sum + valueBytes(program, value), 0);
 
-/** A session as the sum of its operators and its border. */
-export function sumOfSegment(
+/** A session as the sum of its operators and its border; messages cost nothing. */
+export function sumsOfSteps(
   costs: Pick<DeviceCosts, 'seconds' | 'border'>,
   program: Program,
-  segment: Segment,
-): number {
-  const work = segment.operators.reduce((sum, operator) => sum + costs.seconds(program, operator), 0);
-  return work + costs.border(handedBytes(program, segment));
+  steps: readonly Step[],
+): number[] {
+  return steps.map((step) => {
+    if (step.kind !== 'segment') return 0;
+    const work = step.operators.reduce((sum, operator) => sum + costs.seconds(program, operator), 0);
+    return work + costs.border(handedBytes(program, step));
+  });
 }

@@ -1,7 +1,7 @@
 /** Costs of a device that nobody measured: round figures of one machine, scaled by the device's speed. */
 import type { Program } from '../../ir/program.ts';
-import type { Segment } from '../schedule.ts';
-import { type DeviceCosts, type Source, sumOfSegment, type Work } from './device-costs.ts';
+import type { Step } from '../schedule.ts';
+import { type DeviceCosts, type Source, sumsOfSteps, type Work } from './device-costs.ts';
 import { assembleSeconds, borderSeconds, type Roofline } from './roofline.ts';
 
 export class EstimatedDevice implements DeviceCosts {
@@ -22,8 +22,8 @@ export class EstimatedDevice implements DeviceCosts {
     return assembleSeconds(bytes) / this.speed;
   }
 
-  segment(program: Program, segment: Segment): number {
-    return sumOfSegment(this, program, segment);
+  steps(program: Program, steps: readonly Step[]): number[] {
+    return sumsOfSteps(this, program, steps);
   }
 
   message(): number {

@@ -1,7 +1,6 @@
-/** How much memory sessions touch, and what it costs that caches hold only some of it. */
+/** How much memory sessions touch, and figures that depend on how much of it caches have forgotten. */
 import type { Program, Value } from '../../ir/program.ts';
 import { reads, tensorOf, valueKey, writes } from '../../ir/program.ts';
-import type { Profile } from '../../profile/profile.ts';
 import type { Segment } from '../schedule.ts';
 import type { Work } from './device-costs.ts';
 import { valueBytes } from './roofline.ts';
@@ -44,14 +43,22 @@ export function footprint(program: Program, operators: readonly Work[]): { weigh
   return { weights: sum(program, weights), made: sum(program, operators.flatMap(writes)) };
 }
 
-/** Seconds a byte that is touched again after `bytes` of other memory: between the measured levels by their logarithm. */
-export function coldSeconds(levels: Profile['memory']['cold'], bytes: number): number {
-  const after = levels.findIndex(({ touched }) => touched >= bytes);
-  if (after < 0) return levels.at(-1)!.seconds;
-  const upper = levels[after]!;
-  const lower = levels[after - 1];
-  // Below the first level, nothing but the core's own caches is needed.
-  if (!lower) return (upper.seconds * bytes) / upper.touched;
-  const share = Math.log(bytes / lower.touched) / Math.log(upper.touched / lower.touched);
-  return lower.seconds + share * (upper.seconds - lower.seconds);
+/** Measured where so many bytes of other memory were touched in between. */
+interface Level {
+  readonly touched: number;
+}
+
+/** A figure after `bytes` of other memory: as they grow, between the measured levels by their logarithm. */
+export function after<T extends Level>(levels: readonly T[], bytes: number, figure: (level: T) => number): number {
+  const next = levels.findIndex(({ touched }) => touched >= bytes);
+  if (next < 0) return figure(levels.at(-1)!);
+  const upper = levels[next]!;
+  const lower = levels[next - 1];
+  if (!lower) return figure(upper);
+  // Up to the first level above nothing, the core's own caches are enough.
+  const share =
+    lower.touched === 0
+      ? bytes / upper.touched
+      : Math.log(bytes / lower.touched) / Math.log(upper.touched / lower.touched);
+  return figure(lower) + share * (figure(upper) - figure(lower));
 }

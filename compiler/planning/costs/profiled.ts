@@ -7,10 +7,10 @@ import { length } from '../../ir/region.ts';
 import type { DeviceProfile } from '../../profile/load.ts';
 import type { Profile } from '../../profile/profile.ts';
 import { cutsOf } from '../cuts.ts';
-import type { Segment } from '../schedule.ts';
+import type { Segment, Step } from '../schedule.ts';
 import { modelOperator, Session } from './chains.ts';
 import { type DeviceCosts, handedBytes, type Source, type Work } from './device-costs.ts';
-import { coldSeconds, footprint, touchedBytes } from './footprint.ts';
+import { after, footprint, touchedBytes } from './footprint.ts';
 import { Measured } from './measured.ts';
 import { share } from './roofline.ts';
 import { SessionCosts } from './session-costs.ts';
@@ -41,7 +41,8 @@ export class ProfiledDevice implements DeviceCosts {
   private readonly programs = new WeakMap<Program, Own>();
   /** Of all that the device does of a program, as one session. */
   private readonly sessions = new WeakMap<Program, SessionCosts>();
-  private readonly segments = new WeakMap<Segment, number>();
+  /** Bytes of other memory that a session of a program which is not known yet finds touched: what an operator touches. */
+  private readonly between: number;
 
   /** @throws profile where the profile knows none of the model's operators */
   constructor(
@@ -52,15 +53,30 @@ export class ProfiledDevice implements DeviceCosts {
     this.profile = profile;
     this.measured = new Measured(profile);
     const operators = [...cutsOf(imported).operators.values()];
-    if (operators.length === 0 || operators.some((one) => this.measured.knows(familyOf(imported, one).key))) return;
-    throw new CompileError('profile', `knows no operator of ${imported.name}: it is of ${profile.models.join(', ')}`, {
-      at: [file],
-      hint: `measure this model on ${device}: shardonnx profile MODEL -o ${file}`,
-    });
+    if (operators.length > 0 && !operators.some((one) => this.measured.knows(familyOf(imported, one).key))) {
+      throw new CompileError(
+        'profile',
+        `knows no operator of ${imported.name}: it is of ${profile.models.join(', ')}`,
+        {
+          at: [file],
+          hint: `measure this model on ${device}: shardonnx profile MODEL -o ${file}`,
+        },
+      );
+    }
+    const { weights, made } = footprint(imported, operators);
+    this.between = (weights + made) / Math.max(1, operators.length);
   }
 
   message(kind: 'send' | 'receive'): number {
-    return this.profile.messages[kind];
+    return this.messageAfter(this.between, kind);
+  }
+
+  private messageAfter(bytes: number, kind: 'send' | 'receive'): number {
+    return after(this.profile.messages.after, bytes, (level) => level[kind]);
+  }
+
+  private sessionAfter(bytes: number): number {
+    return after(this.profile.session.after, bytes, ({ seconds }) => seconds);
   }
 
   joules(): undefined {}
@@ -74,9 +90,10 @@ export class ProfiledDevice implements DeviceCosts {
     // A session ends where something is sent and something else waited for. What leaves it is read by the next: out of the
     // caches, and into the layout that convolutions want.
     return (
-      session.seconds +
-      messages.send +
-      messages.receive +
+      this.sessionAfter(this.between) +
+      this.message('send') +
+      messages.pause +
+      this.message('receive') +
       bytes * (1 / session.outputs + memory.cold.at(-1)!.seconds + 2 / memory.copy)
     );
   }
@@ -85,27 +102,48 @@ export class ProfiledDevice implements DeviceCosts {
     return (2 * bytes) / this.profile.memory.copy;
   }
 
-  segment(program: Program, segment: Segment): number {
-    const known = this.segments.get(segment);
-    if (known !== undefined) return known;
+  steps(program: Program, steps: readonly Step[]): number[] {
+    const { session, messages } = this.profile;
+    const own = this.own(program);
+    const sessions = steps.filter((step) => step.kind === 'segment');
+    const touched = new Map(sessions.map((segment) => [segment, this.touched(program, segment)]));
+    // Inferences follow each other.
+    let before = touched.get(sessions.at(-1)!)?.bytes ?? 0;
+    let done = new Set<'send' | 'receive'>();
+    return steps.map((step) => {
+      if (step.kind !== 'segment') {
+        const isFirst = !done.has(step.kind);
+        done.add(step.kind);
+        return isFirst ? this.messageAfter(before, step.kind) : messages.further[step.kind];
+      }
+      const isAll = step.operators.length === own.operators.length;
+      const border = isAll ? session.alone : this.sessionAfter(before);
+      const pause = done.has('send') ? messages.pause : 0;
+      done = new Set();
+      before = touched.get(step)!.bytes;
+      return border + pause + this.work(program, step, touched.get(step)!.first, isAll);
+    });
+  }
+
+  /** Bytes that a session touches, and of them those that are not weights. */
+  private touched(program: Program, segment: Segment): { bytes: number; first: number } {
+    const first = touchedBytes(program, segment);
+    return { bytes: first + footprint(program, segment.operators).weights, first };
+  }
+
+  /** Seconds of what a session does, and of what it hands over. @param touched see {@link touchedBytes} */
+  private work(program: Program, segment: Segment, touched: number, isAll: boolean): number {
     const { session, memory } = this.profile;
-    const work = new SessionCosts(
+    const { total } = new SessionCosts(
       this.measured,
       this.imported,
       program,
       new Session(segment.operators, new Set(segment.outputs.map(valueKey))),
     );
     const own = this.own(program);
-    const alone = segment.operators.length === own.operators.length;
-    const touched = touchedBytes(program, segment);
-    const others = own.weights + (alone ? touched : own.made);
-    const seconds =
-      (alone ? session.alone : session.seconds) +
-      work.total +
-      handedBytes(program, segment) / session.outputs +
-      touched * coldSeconds(memory.cold, others);
-    this.segments.set(segment, seconds);
-    return seconds;
+    const others = own.weights + (isAll ? touched : own.made);
+    const cold = after([{ touched: 0, seconds: 0 }, ...memory.cold], others, ({ seconds }) => seconds);
+    return total + handedBytes(program, segment) / session.outputs + touched * cold;
   }
 
   source(program: Program, operator: Work): Source {

@@ -3,8 +3,8 @@ import { CompileError } from '../../error.ts';
 import type { Program } from '../../ir/program.ts';
 import type { DeviceProfile } from '../../profile/load.ts';
 import { cutsOf } from '../cuts.ts';
-import type { Segment } from '../schedule.ts';
-import { type DeviceCosts, type Source, sumOfSegment, type Work } from './device-costs.ts';
+import type { Step } from '../schedule.ts';
+import { type DeviceCosts, type Source, sumsOfSteps, type Work } from './device-costs.ts';
 import { share } from './roofline.ts';
 
 export type Table = Extract<DeviceProfile, { kind: 'table' }>;
@@ -42,8 +42,8 @@ export class TabledDevice implements DeviceCosts {
     return 0;
   }
 
-  segment(program: Program, segment: Segment): number {
-    return sumOfSegment(this, program, segment);
+  steps(program: Program, steps: readonly Step[]): number[] {
+    return sumsOfSteps(this, program, steps);
   }
 
   message(): number {

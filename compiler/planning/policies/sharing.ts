@@ -4,7 +4,7 @@ import type { Compute, Program, Value } from '../../ir/program.ts';
 import { tensorOf, wholeValue } from '../../ir/program.ts';
 import { formatRegion, type Region, type Span } from '../../ir/region.ts';
 import type { Cut, Spans } from '../../operators/rule.ts';
-import { costsOf, segmentSeconds } from '../costs/costs.ts';
+import { costsOf, stepSeconds } from '../costs/costs.ts';
 import { cutsOf } from '../cuts.ts';
 import type { Plan, PlanPart } from '../plan.ts';
 import { outputRegion } from '../resolve.ts';
@@ -43,7 +43,8 @@ export function pacedDevices(program: Program<'imported'>, cluster: Cluster): re
   const operators = [...cutsOf(program).operators.values()];
   return cluster.devices.map(({ name }) => {
     const segment = { kind: 'segment', index: 0, operators, inputs: [], outputs } as const;
-    return { name, speed: 1 / Math.max(segmentSeconds(costs, name, program, segment), SHORTEST) };
+    const [seconds = 0] = stepSeconds(costs, name, program, [segment]);
+    return { name, speed: 1 / Math.max(seconds, SHORTEST) };
   });
 }
 

@@ -4,7 +4,7 @@ import { type Cluster, linkBetween } from '../../cluster/cluster.ts';
 import { occupiedSeconds, queueOf, transferJoules } from '../../cluster/transfer.ts';
 import type { Program } from '../../ir/program.ts';
 import { formatValue } from '../../ir/text.ts';
-import { type Costs, segmentSeconds } from '../costs/costs.ts';
+import { type Costs, stepSeconds } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
 import type { Step } from '../schedule.ts';
 
@@ -77,17 +77,17 @@ export function workloadOf(
   steps: ReadonlyMap<string, readonly Step[]>,
   costs: Costs,
 ): Workload {
-  const workStep = (device: string, one: Step): WorkStep => {
+  const workStep = (one: Step, seconds: number): WorkStep => {
     if (one.kind === 'segment') {
       const name = segmentName(one.operators.map(({ origin }) => origin));
-      return { kind: 'segment', id: one.index, name, seconds: segmentSeconds(costs, device, program, one) };
+      return { kind: 'segment', id: one.index, name, seconds };
     }
-    const name = formatValue(program, one.value);
-    return { kind: one.kind, id: one.channel, name, seconds: costs.message?.(device, one.kind) ?? 0 };
+    return { kind: one.kind, id: one.channel, name: formatValue(program, one.value), seconds };
   };
   const devices = [...steps].map(([name, own]): WorkDevice => {
     const power = cluster.devices.find((one) => one.name === name)?.power ?? null;
-    return { device: name, power, steps: own.map((one) => workStep(name, one)) };
+    const seconds = stepSeconds(costs, name, program, own);
+    return { device: name, power, steps: own.map((one, i) => workStep(one, seconds[i]!)) };
   });
   const channels = program.operators.flatMap((operator): WorkChannel[] => {
     if (operator.kind !== 'receive') return [];

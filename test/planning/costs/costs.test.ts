@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { Cluster, ClusterDevice } from '../../../compiler/cluster/cluster.ts';
 import type { Compute } from '../../../compiler/ir/program.ts';
 import { tensorOf, wholeValue } from '../../../compiler/ir/program.ts';
-import { costsOf, segmentSeconds } from '../../../compiler/planning/costs/costs.ts';
+import { costsOf, stepSeconds } from '../../../compiler/planning/costs/costs.ts';
 import { costNotices } from '../../../compiler/planning/costs/notices.ts';
 import { familyOf } from '../../../compiler/planning/costs/signature.ts';
 import { cutsOf } from '../../../compiler/planning/cuts.ts';
@@ -80,7 +80,7 @@ test('a table: layers by name, tiles their share, what it does not name nothing,
   assert.equal([costs.border('b', 1e6), costs.message('b', 'send')], [0, 0]);
 });
 
-test('a session is asked for as a whole where that is known, else it is the sum', () => {
+test('steps are asked for together where that is known, else a session is the sum of its operators and messages are free', () => {
   const segment: Segment = {
     kind: 'segment',
     index: 0,
@@ -89,10 +89,13 @@ test('a session is asked for as a whole where that is known, else it is the sum'
     outputs: named('relu1').outputs.filter((output) => output !== null),
   };
   const figures = { seconds: () => 2, border: (_: string, bytes: number) => bytes / 1024 };
-  assert.is(segmentSeconds(figures, 'b', program, segment), 4 + (4 * 4 * 128) / 1024);
+  const [value] = segment.outputs;
+  const steps = [segment, { kind: 'send', channel: 0, value: value!, to: 'a' }] as const;
+  assert.equal(stepSeconds(figures, 'b', program, steps), [4 + (4 * 4 * 128) / 1024, 0]);
   const costs = costsOf(program, clusterWith(profiled));
-  assert.is(segmentSeconds(costs, 'b', program, segment), costs.segment('b', program, segment));
-  assert.ok(costs.segment('b', program, segment) > 6);
+  const [session, send] = stepSeconds(costs, 'b', program, steps);
+  assert.equal([session, send], costs.steps('b', program, steps));
+  assert.ok(session! > 6 && send! > 0);
 });
 
 test('a table of another model is refused', async () => {

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { tensorOf, wholeValue } from '../../../compiler/ir/program.ts';
-import { coldSeconds, footprint, touchedBytes } from '../../../compiler/planning/costs/footprint.ts';
+import { after, footprint, touchedBytes } from '../../../compiler/planning/costs/footprint.ts';
 import { cutsOf } from '../../../compiler/planning/cuts.ts';
 import { binary, linear, relu } from '../../../fixtures/zoo/layers.ts';
 import { importBuilt } from '../../support/built.ts';
@@ -31,14 +31,16 @@ test('a session touches its inputs and the most it holds at once; weights are re
   assert.equal([weights, made], [4 * (8 * 32 + 32 + 32 * 32 + 32), 4 * value]);
 });
 
-test('between levels by their logarithm, below in proportion, above as the last', () => {
+test('from nothing to the first level in proportion, between levels by their logarithm, beyond them as the nearest', () => {
   const levels = [
-    { touched: 8, seconds: 1 },
-    { touched: 32, seconds: 3 },
+    { touched: 0, seconds: 1 },
+    { touched: 8, seconds: 2 },
+    { touched: 32, seconds: 4 },
   ];
-  const at = (bytes: number) => coldSeconds(levels, bytes);
-  assert.equal([at(0), at(4), at(8), at(32), at(1e9)], [0, 0.5, 1, 3, 3]);
-  assert.ok(Math.abs(at(16) - 2) < 1e-12);
+  const at = (bytes: number, of = levels) => after(of, bytes, ({ seconds }) => seconds);
+  assert.equal([at(0), at(4), at(8), at(32), at(1e9)], [1, 1.5, 2, 4, 4]);
+  assert.ok(Math.abs(at(16) - 3) < 1e-12);
+  assert.is(at(4, levels.slice(1)), 2);
 });
 
 test.run();

@@ -19,6 +19,10 @@ import { errorOf } from '../../support/error.ts';
 import { chainsOfModel, point, profileOf } from '../../support/made-profile.ts';
 
 const test = suite('profiled');
+const equal = (a: readonly number[], b: readonly number[]) => {
+  assert.is(a.length, b.length);
+  for (const [i, one] of a.entries()) close(one, b[i]!);
+};
 const close = (a: number, b: number) => assert.ok(Math.abs(a - b) < 1e-9 * Math.max(1e-9, b), `${a} is not ${b}`);
 
 /** conv1 → relu1 → pool → conv2 → sum with pool: kernels in onnxruntime's blocked layout, and a Softmax that has none. */
@@ -45,14 +49,15 @@ const measured = (
   };
   return [keyOf(leader), chain] as const;
 };
-const profile: Profile = profileOf(
-  Object.fromEntries([
-    measured('conv1', { seconds: [10, 0], enter: 1, leave: 2 }),
-    measured('pool', { seconds: [5], enter: 0, leave: 0 }, { seconds: [3], leave: 0.5 }),
-    measured('conv2', { seconds: [20, 4], enter: 0.25, leave: 0 }, { seconds: [21, 0], leave: 0.75 }),
-    measured('softmax', { seconds: [7] }),
-  ]),
-);
+const byChain = Object.fromEntries([
+  measured('conv1', { seconds: [10, 0], enter: 1, leave: 2 }),
+  measured('pool', { seconds: [5], enter: 0, leave: 0 }, { seconds: [3], leave: 0.5 }),
+  measured('conv2', { seconds: [20, 4], enter: 0.25, leave: 0 }, { seconds: [21, 0], leave: 0.75 }),
+  measured('softmax', { seconds: [7] }),
+]);
+const profile: Profile = profileOf(byChain);
+const deviceOf = (of: Profile = profile) =>
+  new ProfiledDevice('a', program, { kind: 'profile', file: 'p.json', profile: of });
 
 const outputsOf = (names: readonly string[]) => names.flatMap((name) => [...writes(named(name))]);
 const segmentOf = (operators: readonly string[], inputs: readonly string[], kept: readonly string[]): Segment => ({
@@ -96,12 +101,66 @@ test('after a border inputs are plain: other kernels, and sums that are not fuse
 });
 
 test('a session costs its operators, itself, what it hands over, and what it touches first', () => {
-  const device = new ProfiledDevice('a', program, { kind: 'profile', file: 'p.json', profile });
+  const device = deviceOf();
   const segment = segmentOf(['softmax'], [named('add').outputs[0]!.tensor], ['softmax']);
   const bytes = 4 * 16 * 4 * 4;
-  close(device.segment(program, segment), 7 + 1e-4 + bytes / 1e9 + (2 * bytes) / 1e9);
-  close(device.border(1000), 1e-4 + 5e-5 + 1000 * (1 / 1e9 + 1 / 1e9 + 2 / 1e10));
+  equal(device.steps(program, [segment]), [7 + 1e-4 + bytes / 1e9 + (2 * bytes) / 1e9]);
+  close(device.border(1000), 1e-4 + 5e-5 + 5e-5 + 1000 * (1 / 1e9 + 1 / 1e9 + 2 / 1e10));
   assert.equal([device.message('send'), device.message('receive'), device.joules()], [2e-5, 3e-5, undefined]);
+});
+
+test('of messages one after the other the first costs most; a session after sends waits for ZeroMQ to have its turn', () => {
+  const device = deviceOf();
+  const [add] = writes(named('add'));
+  const segment = segmentOf(['softmax'], [add!.tensor], ['softmax']);
+  const send = { kind: 'send', channel: 0, value: add!, to: 'b' } as const;
+  const receive = { kind: 'receive', channel: 1, value: add!, from: 'b' } as const;
+  const [whole] = device.steps(program, [segment]);
+  equal(device.steps(program, [segment, send, receive, send, receive, segment, receive, segment]), [
+    ...[whole!, 2e-5, 3e-5, 1e-5, 2e-6],
+    ...[whole! + 5e-5, 3e-5, whole!],
+  ]);
+});
+
+test('sessions and messages find caches as the session before them left them, the first one as the last of the inference before', () => {
+  const profile = profileOf(byChain, {
+    session: {
+      after: [
+        { touched: 0, seconds: 1 },
+        { touched: 1e6, seconds: 1e6 + 1 },
+      ],
+      alone: 0,
+      outputs: 1e15,
+    },
+    messages: {
+      after: [
+        { touched: 0, send: 2, receive: 3 },
+        { touched: 1e6, send: 1e6 + 2, receive: 1e6 + 3 },
+      ],
+      further: { send: 0, receive: 0 },
+      pause: 0,
+    },
+    memory: { copy: 1e15, cold: [{ touched: 1, seconds: 0 }] },
+  });
+  const device = deviceOf(profile);
+  const [pool, add] = ['pool', 'add'].map((name) => writes(named(name))[0]!);
+  const convolution = segmentOf(['conv2', 'add'], [pool!.tensor], ['add']);
+  const softmax = segmentOf(['softmax'], [add!.tensor], ['softmax']);
+  const value = 4 * 16 * 4 * 4;
+  // What pool made is read, what the convolution and the sum make is there at once, and the weights.
+  const byConvolution = 3 * value + 4 * (16 * 16 * 9 + 16);
+  const steps = [
+    { kind: 'receive', channel: 0, value: pool!, from: 'b' },
+    convolution,
+    { kind: 'send', channel: 1, value: add!, to: 'b' },
+    softmax,
+  ] as const;
+  equal(device.steps(program, steps), [
+    3 + 2 * value,
+    20 + 0.25 + 4 + 1 + 2 * value,
+    2 + byConvolution,
+    7 + 1 + byConvolution,
+  ]);
 });
 
 test('a session that is all a device does finds itself warm', () => {
@@ -110,13 +169,13 @@ test('a session that is all a device does finds itself warm', () => {
     { touched: 1e6, seconds: 3e-9 },
   ];
   const some = { ...profile, memory: { copy: 1e10, cold: levels } };
-  const device = new ProfiledDevice('a', program, { kind: 'profile', file: 'p.json', profile: some });
+  const device = deviceOf(some);
   const segment = segmentOf(all, ['x'], ['softmax']);
   const weights = 2 * 4 * (16 * 16 * 9 + 16);
   // At the first Relu: what it reads and what it makes.
   const touched = 4 * 16 * 8 * 8 * 3;
   const cold = 1e-9 + (2e-9 * Math.log((weights + touched) / 1e4)) / Math.log(100);
-  close(device.segment(program, segment), 42.75 + 1e-5 + (4 * 16 * 4 * 4) / 1e9 + touched * cold);
+  equal(device.steps(program, [segment]), [42.75 + 1e-5 + (4 * 16 * 4 * 4) / 1e9 + touched * cold]);
 });
 
 test('operators and tiles of them, as planners ask', () => {
