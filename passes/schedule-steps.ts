@@ -1,6 +1,6 @@
 /** Makes steps of each device's operators: segments as long as no transfer comes between, with what crosses their borders. */
 import { type Cluster, linkBetween } from '../compiler/cluster/cluster.ts';
-import { occupiedSeconds, queueOf } from '../compiler/cluster/transfer.ts';
+import { leadOf, occupiedSeconds, queueOf } from '../compiler/cluster/transfer.ts';
 import type { Operator, Program, Send, Value } from '../compiler/ir/program.ts';
 import { isUnpacking, reads, tensorOf, valueKey, wholeValue, writes } from '../compiler/ir/program.ts';
 import type { Costs } from '../compiler/planning/costs/costs.ts';
@@ -139,7 +139,7 @@ export function scheduleSteps(
   if (program.operators.some(({ kind }) => kind === 'receive')) {
     const linkOf = (from: string, to: string) => {
       const link = linkBetween(cluster, from, to)!;
-      return { queue: queueOf(link, from), latency: link.latency };
+      return { queue: queueOf(link, from), latency: link.latency, lead: leadOf(link) };
     };
     orders.push(orderTogether(devices, linkOf));
     if (objective === 'throughput') orders.push(...orders.map(mergeSessions));

@@ -100,9 +100,10 @@ async function device(models: readonly string[], options: Options): Promise<void
   }
 }
 
-function linkText({ roundTrip, to, from }: LinkRates): string {
+function linkText({ roundTrip, to, from, burst }: LinkRates): string {
   const megabits = (bytes: number) => `${((8 * bytes) / 1e6).toPrecision(3)} Mbit/s`;
-  const line = `bandwidth: ${megabits(Math.min(to, from))}, latency: ${((roundTrip * 1e3) / 2).toPrecision(2)} ms`;
+  const sudden = burst > 0 ? `, burst: ${(burst / 1e3).toPrecision(2)} kB` : '';
+  const line = `bandwidth: ${megabits(Math.min(to, from))}, latency: ${((roundTrip * 1e3) / 2).toPrecision(2)} ms${sudden}`;
   return [
     `there ${megabits(to)}, back ${megabits(from)}, round trip ${(roundTrip * 1e3).toFixed(2)} ms`,
     `in the cluster file: links: [{ between: [NAME, NAME], ${line} }]`,
@@ -120,6 +121,7 @@ async function run(models: readonly string[], options: Options): Promise<void> {
       roundTripMs: rates.roundTrip * 1e3,
       latencyMs,
       bytesPerSecond: { to: rates.to, from: rates.from },
+      burstBytes: rates.burst,
     };
     printResult(options, data, linkText(rates));
   } else if (serve !== undefined) {

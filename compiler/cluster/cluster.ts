@@ -42,6 +42,8 @@ export interface Link {
   readonly latency: number;
   /** Seconds a message, whatever its size, during which the link is busy. */
   readonly overhead: number;
+  /** Bytes that a link at rest takes at once: a bucket that fills again at the link's bandwidth, as shapers have it. */
+  readonly burst: number;
   /** Bytes: messages are cut into frames of this payload, each of which adds its overhead. */
   readonly frame: { readonly payload: number; readonly overhead: number } | null;
   /** Joules a byte of a message. */

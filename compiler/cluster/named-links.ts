@@ -7,6 +7,7 @@ type Figures = Omit<Link, 'between'>;
 export const PLAIN: Omit<Figures, 'bandwidth'> = {
   latency: 0,
   overhead: 0,
+  burst: 0,
   frame: null,
   energy: 0,
   power: 0,

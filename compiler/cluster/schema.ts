@@ -95,6 +95,9 @@ const link = z
     overhead: quantity('time', '0 s', '60 s')
       .optional()
       .describe('Of each message, whatever its size, during which the link is busy. Default: 0 s.'),
+    burst: quantity('size', '0 B', '1 GB')
+      .optional()
+      .describe('Bytes that pass at once where the link was at rest, as shapers let them. Default: 0 B.'),
     frame: frame.optional().describe('What messages are cut into. Default: nothing is added.'),
     energy: quantity('energy per byte', '0 J/B', '1 J/B')
       .optional()
@@ -119,6 +122,7 @@ const link = z
       bandwidth,
       latency: given.latency ?? otherwise.latency,
       overhead: given.overhead ?? otherwise.overhead,
+      burst: given.burst ?? otherwise.burst,
       frame: given.frame ?? otherwise.frame,
       energy: given.energy ?? otherwise.energy,
       power: given.power ?? otherwise.power,

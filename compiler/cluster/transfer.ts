@@ -12,6 +12,12 @@ export const occupiedSeconds = (link: Link, bytes: number): number =>
 /** Seconds from when an idle link is given a message until the receiver has the whole of it: occupied, then the latency. */
 export const transferSeconds = (link: Link, bytes: number): number => occupiedSeconds(link, bytes) + link.latency;
 
+/**
+ * Seconds by which a link may be ahead of that after it carried nothing: it takes a burst at once. Only who knows when messages
+ * are sent can count on it.
+ */
+export const leadOf = ({ burst, bandwidth }: Link): number => burst / bandwidth;
+
 /** Joules of the link itself for one message; what the devices draw while they send and receive is theirs. */
 export const transferJoules = (link: Link, bytes: number): number =>
   link.energy * bytes + link.power * transferSeconds(link, bytes);

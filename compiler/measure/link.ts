@@ -14,6 +14,8 @@ export interface LinkRates {
   /** Bytes per second, from here to there and back. */
   readonly to: number;
   readonly from: number;
+  /** Bytes that pass at once where the link was at rest; 0 where its bandwidth alone explains how long messages take. */
+  readonly burst: number;
 }
 
 /** Where both ends of the test speak of the same thing. */
@@ -34,6 +36,12 @@ const LONG = 0.25;
 const MOST = 256;
 /** Seconds of a burst in which no stall makes a difference. */
 const VERY_LONG = 2;
+
+/** Seconds that messages take at first by which a burst is found; the most; and how many of each size are sent. */
+const [SHORT, LONGEST] = [0.0025, 0.08];
+const MESSAGES = 15;
+/** Of a message: less than this share of it is no burst, as much as the other may be one of a larger bucket. */
+const [NOTHING, MUCH] = [0.1, 0.5];
 
 const linkError = (message: string, endpoint: string, hint: string, cause?: unknown) =>
   new CompileError('link', message, { at: [endpoint], hint, cause });
@@ -80,6 +88,26 @@ export async function burstRate(burst: (count: number) => Promise<number>): Prom
     const seconds = quantile(all, 0.5);
     if (seconds >= LONG || count >= MOST) return (count * LARGE) / Math.max(seconds, 1e-9);
   }
+}
+
+/**
+ * Bytes that pass at once: messages of growing size come sooner than the bandwidth says.
+ * @param bandwidth bytes per second @param message seconds that so many bytes take, the latency left out
+ */
+export async function burstOf(bandwidth: number, message: (bytes: number) => Promise<number>): Promise<number> {
+  for (let seconds = SHORT; ; seconds *= 2) {
+    const bytes = Math.round(bandwidth * seconds);
+    const taken: number[] = [];
+    for (let i = 0; i < MESSAGES; i++) taken.push(await message(bytes));
+    const share = 1 - quantile(taken, 0.5) / seconds;
+    if (share < NOTHING) return 0;
+    if (share < MUCH || 2 * seconds > LONGEST) return Math.round(Math.min(1, share) * bytes);
+  }
+}
+
+/** Busy, as a device between two messages: a processor that slept begins slowly, which is nothing of the link's. */
+function rest(seconds: number): void {
+  for (const end = performance.now() + 1e3 * seconds; performance.now() < end; );
 }
 
 class LinkTest {
@@ -132,11 +160,27 @@ class LinkTest {
       await burst(count);
       return (performance.now() - begin) / 1e3 - roundTrip;
     };
+    const to = await burstRate(timed((count) => this.push(count)));
     return {
       roundTrip,
-      to: await burstRate(timed((count) => this.push(count))),
+      to,
       from: await burstRate(timed((count) => this.pull(count))),
+      burst: await burstOf(
+        to,
+        async (bytes) => (await this.trip(bytes, bytes / to)) - (await this.trip(0, bytes / to)),
+      ),
     };
+  }
+
+  /** Seconds until a message of so many bytes is known to have come, after a rest of so many seconds. */
+  private async trip(bytes: number, seconds: number): Promise<number> {
+    const [message, echo] = [tensorFrame(COUNT, bytes), tensorFrame(ECHO, SMALL)];
+    rest(2 * seconds);
+    const begin = performance.now();
+    await this.socket.send([...message]);
+    await this.socket.send([...echo]);
+    await this.receive('tensor');
+    return (performance.now() - begin) / 1e3;
   }
 
   private async push(count: number): Promise<void> {

@@ -11,6 +11,8 @@ export interface OrderLink {
   readonly queue: string;
   /** Seconds. */
   readonly latency: number;
+  /** Seconds by which it may be ahead after it carried nothing. */
+  readonly lead: number;
 }
 
 interface Arrival {
@@ -148,7 +150,7 @@ export function orderTogether(
   linkOf: (from: string, to: string) => OrderLink,
 ): Map<string, readonly Group[]> {
   const free = new Map<string, number>();
-  const freeAt = (from: string, to: string) => free.get(linkOf(from, to).queue) ?? 0;
+  const freeAt = (from: string, to: string) => free.get(linkOf(from, to).queue) ?? Number.NEGATIVE_INFINITY;
   const queued = (from: string, to: string, now: number) => Math.max(0, freeAt(from, to) - now);
   const timed = [...devices].map(([name, device]) => new TimedDevice(name, device, queued));
   const receives = new Map(
@@ -167,10 +169,10 @@ export function orderTogether(
     }
     const { sends, at } = next.step();
     for (const send of sends) {
-      const { queue, latency } = linkOf(next.name, send.to);
-      const end = Math.max(at, freeAt(next.name, send.to)) + devices.get(next.name)!.costs.transfer(send);
+      const { queue, latency, lead } = linkOf(next.name, send.to);
+      const end = Math.max(at - lead, freeAt(next.name, send.to)) + devices.get(next.name)!.costs.transfer(send);
       free.set(queue, end);
-      named.get(send.to)!.arrive({ receive: receives.get(send.channel)!, at: end + latency });
+      named.get(send.to)!.arrive({ receive: receives.get(send.channel)!, at: Math.max(at, end) + latency });
     }
   }
   return new Map(timed.map(({ name, groups }) => [name, groups]));

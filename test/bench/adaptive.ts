@@ -52,12 +52,12 @@ async function build(testbed: Testbed, model: string, output: string): Promise<v
   const program = await importModel(model);
   say('link');
   testbed.setBandwidth(0, NOMINAL);
-  const { bandwidth, latency } = await measuredLink(testbed, [ROBOT, SERVER]);
+  const link = await measuredLink(testbed, [ROBOT, SERVER]);
   say('profile');
   const { profile } = await measureDevice([program], { threads: 1, budget, progress: () => {} });
   say('plans');
   const share = (host: string) => (host === ROBOT ? SPEED : testbed.share(host));
-  const cluster = clusterOf({ share }, profile, { bandwidth, latency });
+  const cluster = clusterOf({ share }, profile, link);
   const several = { bandwidths: bandwidthRange(RANGE), fallback: true };
   await compile({ model, cluster, several, request: { budget: SEARCH }, output });
 }

@@ -14,7 +14,7 @@ import { writeModel } from '../../fixtures/zoo/write.ts';
 import { type Block, flag, inTurn, over, report, say, spread, temporaryFolder } from './measure.ts';
 import { aloneOf, pairOf } from './pair.ts';
 import { clusterOf, ROBOT, SERVER } from './robot-and-server.ts';
-import { measuredLink } from './testbed/measured-link.ts';
+import { linkText, type MeasuredLink, measuredLink } from './testbed/measured-link.ts';
 import { measuredProfiles } from './testbed/measured-profiles.ts';
 import { openTestbed } from './testbed/open-testbed.ts';
 import type { Testbed } from './testbed/testbed.ts';
@@ -58,7 +58,7 @@ async function robotShare(testbed: Testbed, { name, model, dims }: Source): Prom
 }
 
 /** One row a bandwidth: what each policy was predicted to take, and what it took. */
-async function rowsOf(testbed: Testbed, links: readonly Awaited<ReturnType<typeof measuredLink>>[], name: string) {
+async function rowsOf(testbed: Testbed, links: readonly MeasuredLink[], name: string) {
   const source = sourceOf(name);
   const program = await importModel(source.model, source);
   say(`${name}: a profile`);
@@ -67,9 +67,8 @@ async function rowsOf(testbed: Testbed, links: readonly Awaited<ReturnType<typeo
   say(`${name}: the robot has ${share.toFixed(3)} of the server's speed`);
   const rows = [];
   for (const [i, megabits] of bandwidths.entries()) {
-    const { bandwidth, latency } = links[i]!;
     testbed.setBandwidth(0, (megabits * 1e6) / 8);
-    const cluster = clusterOf({ share: (host) => (host === ROBOT ? share : 1) }, profile!, { bandwidth, latency });
+    const cluster = clusterOf({ share: (host) => (host === ROBOT ? share : 1) }, profile!, links[i]!);
     rows.push(await rowOf(testbed, cluster, program, source, megabits));
   }
   return rows;
@@ -151,9 +150,7 @@ try {
   for (const megabits of bandwidths) {
     testbed.setBandwidth(0, (megabits * 1e6) / 8);
     const link = await measuredLink(testbed, DEVICES);
-    say(
-      `${megabits} Mbit/s: ${((link.bandwidth * 8) / 1e6).toFixed(1)} carried, ${(link.latency * 1e3).toFixed(2)} ms`,
-    );
+    say(`${megabits} Mbit/s: carries ${linkText(link)}`);
     links.push(link);
   }
   const rows = [];

@@ -3,7 +3,7 @@ import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import type { DeviceTrace } from '../../runtime/index.ts';
 import type { MeasuredProcess } from './measured-process.ts';
 import { aloneOf, type Pair, type PairOptions, pairOf } from './pair.ts';
-import { measuredLink } from './testbed/measured-link.ts';
+import { linkText, measuredLink, writtenLink } from './testbed/measured-link.ts';
 import { measuredProfiles } from './testbed/measured-profiles.ts';
 import type { HostSpec, LinkSpec, Testbed } from './testbed/testbed.ts';
 
@@ -17,16 +17,12 @@ export const hosts: readonly HostSpec[] = [
 export const linkOf = (megabits: number): LinkSpec => ({ between: [LEFT, RIGHT], bandwidth: (megabits * 1e6) / 8 });
 
 /** Of a link, as cluster files write them. */
-export interface Rates {
-  readonly bandwidth: string;
-  readonly latency: string;
-}
+export type Rates = ReturnType<typeof writtenLink>;
 
 /** The link as measured, for cluster files and for people. */
 export async function measuredRates(testbed: Testbed): Promise<{ readonly rates: Rates; readonly text: string }> {
-  const { bandwidth, latency } = await measuredLink(testbed, [LEFT, RIGHT]);
-  const text = `${((bandwidth * 8) / 1e6).toFixed(0)} Mbit/s and ${(latency * 1e3).toFixed(2)} ms`;
-  return { rates: { bandwidth: `${bandwidth} B/s`, latency: `${latency} s` }, text };
+  const link = await measuredLink(testbed, [LEFT, RIGHT]);
+  return { rates: writtenLink(link), text: linkText(link) };
 }
 
 /** The two as measured on a model. @param budget the most seconds that this may take */

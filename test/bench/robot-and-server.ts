@@ -1,6 +1,7 @@
 /** A robot and a server of one thread each, as what this machine measured of itself says of them. */
 import { type Cluster, parseCluster } from '../../compiler/cluster/cluster.ts';
 import type { Point, Profile } from '../../compiler/profile/profile.ts';
+import { type MeasuredLink, writtenLink } from './testbed/measured-link.ts';
 import type { Testbed } from './testbed/testbed.ts';
 
 export const ROBOT = 'robot';
@@ -44,15 +45,10 @@ function slower(profile: Profile, share: number): Profile {
   };
 }
 
-/** @param link bytes per second and seconds */
-export function clusterOf(
-  testbed: Pick<Testbed, 'share'>,
-  profile: Profile,
-  { bandwidth, latency }: { readonly bandwidth: number; readonly latency: number },
-): Cluster {
+export function clusterOf(testbed: Pick<Testbed, 'share'>, profile: Profile, link: MeasuredLink): Cluster {
   const cluster = parseCluster({
     devices: { [ROBOT]: { threads: 1 }, [SERVER]: { threads: 1 } },
-    links: [{ between: [ROBOT, SERVER], bandwidth: `${bandwidth} B/s`, latency: `${latency} s` }],
+    links: [{ between: [ROBOT, SERVER], ...writtenLink(link) }],
   });
   const devices = cluster.devices.map((device) => ({
     ...device,

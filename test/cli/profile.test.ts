@@ -84,8 +84,9 @@ test('a link test between two processes', async () => {
   const server = spawned('profile', '--serve', `tcp://127.0.0.1:${port}`, '--timeout', '30');
   const spoken = await spawned('profile', '--link', `tcp://127.0.0.1:${port}`, '--timeout', '30', '--json');
   assert.is(spoken.status, 0, spoken.stderr);
-  const { ok, roundTripMs, latencyMs, bytesPerSecond } = json(spoken);
+  const { ok, roundTripMs, latencyMs, bytesPerSecond, burstBytes } = json(spoken);
   assert.ok(ok && roundTripMs > 0 && bytesPerSecond.to > 0 && bytesPerSecond.from > 0);
+  assert.ok(burstBytes >= 0);
   assert.is(latencyMs, roundTripMs / 2);
   const { status, stderr } = await server;
   assert.is(status, 0, stderr);

@@ -93,7 +93,7 @@ test('an absolute path of a profile stays as it is', async () => {
 
 test('of a link, all but the bandwidth may be left out', async () => {
   const { links } = await load('devices: { a: {}, b: {} }\nlinks: [{ between: [a, b], bandwidth: 1 MB/s }]');
-  const rest = { latency: 0, overhead: 0, frame: null, energy: 0, power: 0, duplex: 'full' };
+  const rest = { latency: 0, overhead: 0, burst: 0, frame: null, energy: 0, power: 0, duplex: 'full' };
   assert.equal(links, [{ between: ['a', 'b'], bandwidth: 1e6, ...rest }]);
 });
 
@@ -105,12 +105,13 @@ links:
     bandwidth: 8 Mbit/s
     latency: 3 ms
     overhead: 50 us
+    burst: 64 kB
     frame: { payload: 9 kB, overhead: 38 B }
     energy: 5 nJ/B
     power: 700 mW
     duplex: half
 `);
-  const figures = { bandwidth: 1e6, latency: 3e-3, overhead: 50e-6, energy: 5e-9, power: 0.7 };
+  const figures = { bandwidth: 1e6, latency: 3e-3, overhead: 50e-6, burst: 64_000, energy: 5e-9, power: 0.7 };
   const [link] = links;
   for (const [field, value] of Object.entries(figures)) {
     const read = Object.entries(link!).find(([name]) => name === field)![1];
@@ -128,6 +129,7 @@ test('a named link, of which every field can be told otherwise', async () => {
     bandwidth: ['2 MB/s', 2e6],
     latency: ['0 s', 0],
     overhead: ['1 s', 1],
+    burst: ['1 kB', 1000],
     energy: ['1 J/B', 1],
     power: ['0 W', 0],
     duplex: ['half', 'half'],

@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { burstRate, measureLink, serveLink } from '../../compiler/measure/link.ts';
+import { burstOf, burstRate, measureLink, serveLink } from '../../compiler/measure/link.ts';
 import { zeromq } from '../../runtime/modules.ts';
 import { errorOf } from '../support/error.ts';
 
@@ -18,10 +18,10 @@ function served(timeout: number): Promise<{ endpoint: string; end: Promise<void>
 
 test('both ends end, with figures', async () => {
   const { endpoint, end } = await served(20);
-  const { roundTrip, to, from } = await measureLink(endpoint, 20);
+  const { roundTrip, to, from, burst } = await measureLink(endpoint, 20);
   await end;
   for (const figure of [roundTrip, to, from]) assert.ok(Number.isFinite(figure) && figure > 0, String(figure));
-  assert.ok(roundTrip < 20);
+  assert.ok(roundTrip < 20 && burst >= 0);
 });
 
 test('a burst that stalls makes no slow link; a slow link needs one burst', async () => {
@@ -35,6 +35,22 @@ test('a burst that stalls makes no slow link; a slow link needs one burst', asyn
   bursts.length = 0;
   assert.ok((await burstRate(carries(1e6))) > 0.8e6);
   assert.equal(bursts, [4]);
+});
+
+test('a burst is found by messages of about twice its size; a link that has none has none', async () => {
+  const sizes: number[] = [];
+  const bucket = (bytes: number, noise: number) => async (message: number) => {
+    sizes.push(message);
+    return Math.max(0, message - bytes) / 1e6 + noise;
+  };
+  assert.is(await burstOf(1e6, bucket(0, 0)), 0);
+  assert.is(await burstOf(1e6, bucket(200, 0)), 0);
+  assert.is(await burstOf(1e6, bucket(0, 1)), 0);
+  sizes.length = 0;
+  assert.is(await burstOf(1e6, bucket(4000, 0)), 4000);
+  assert.equal([...new Set(sizes)], [2500, 5000, 10_000]);
+  // What is larger than any message of the test is as large as the largest.
+  assert.is(await burstOf(1e6, bucket(1e6, 0)), 80_000);
 });
 
 test('nobody serves: told within the time', async () => {

@@ -62,7 +62,7 @@ const named = (groups: readonly Group[]): string[] =>
   );
 
 const together = (devices: Record<string, DeviceOperators>): Record<string, string[]> => {
-  const linkOf = (from: string, to: string) => ({ queue: `${from} ${to}`, latency: 0 });
+  const linkOf = (from: string, to: string) => ({ queue: `${from} ${to}`, latency: 0, lead: 0 });
   const orders = orderTogether(new Map(Object.entries(devices)), linkOf);
   return Object.fromEntries([...orders].map(([name, groups]) => [name, named(groups)]));
 };

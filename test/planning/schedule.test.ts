@@ -183,6 +183,36 @@ test('where both directions take turns, a link carries one transfer at a time, i
   assert.ok(turns > 0, 'some transfer waits for one of the other direction');
 });
 
+test('a link at rest takes a burst at once; what it was ahead comes off the messages that follow', async () => {
+  const [burst, rest] = [3000, 1e-9];
+  const sudden: Cluster = { ...cluster, links: cluster.links.map((link) => ({ ...link, burst, latency: 0 })) };
+  const program = await imported('unet');
+  let [atOnce, partly] = [0, 0];
+  for (const seed of [11, 12, 13]) {
+    const { channels } = lowered(program, {
+      cluster: sudden,
+      plan: randomPlan(program, ['a', 'b', 'c'], seed),
+    }).schedule;
+    for (const direction of new Set(channels.map(({ from, to }) => `${from} ${to}`))) {
+      const own = channels.filter(({ from, to }) => `${from} ${to}` === direction);
+      const { bandwidth } = sudden.links.find(({ between }) =>
+        between.every((name) => direction.split(' ').includes(name)),
+      )!;
+      // A bucket that is full at first, and that fills again as time goes by.
+      let [left, at] = [burst, 0];
+      for (const { bytes, transfer } of own.sort((a, b) => a.transfer.end - b.transfer.end || a.id - b.id)) {
+        left = Math.min(burst, left + (transfer.start - at) * bandwidth) - bytes;
+        at = transfer.start;
+        const end = transfer.start + Math.max(0, -left) / bandwidth;
+        assert.ok(Math.abs(transfer.end - end) < rest, `${direction}: ${transfer.end}, not ${end}`);
+        if (left >= 0) atOnce++;
+        else partly++;
+      }
+    }
+  }
+  assert.ok(atOnce > 0 && partly > 0, `${atOnce} at once, ${partly} not`);
+});
+
 test('a device that lacks memory is named, with what it needs and what it has', async () => {
   const program = await imported('convChain');
   const plan = await makePlan(program, cluster, 'spatial');

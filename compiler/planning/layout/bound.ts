@@ -54,7 +54,8 @@ class Relaxation {
   /** By layer, then device. */
   private readonly shares: number[][];
   private readonly busy: [number, Linear][][];
-  private readonly sent = new Map<number, [number, Linear][]>();
+  /** By queue: how far it may be ahead, and what it carries. */
+  private readonly sent = new Map<number, { readonly lead: number; readonly terms: [number, Linear][] }>();
   private readonly devices: readonly number[];
 
   constructor(
@@ -77,7 +78,11 @@ class Relaxation {
       }
     }
     for (const tensor of graph.tensors.keys()) this.addTensor(tensor);
-    for (const terms of [...this.busy, ...this.sent.values()]) program.atLeast(variable(this.makespan), combine(terms));
+    const whole: readonly [number, Linear] = [1, variable(this.makespan)];
+    for (const terms of this.busy) program.atLeast(combine([whole]), combine(terms));
+    for (const { lead, terms } of this.sent.values()) {
+      program.atLeast(combine([whole, [lead / this.unit, constant(1)]]), combine(terms));
+    }
     const solution = program.minimise(variable(this.makespan), { seconds: PATIENCE });
     if (solution === 'late') throw new Error(`the relaxation of a plan has no solution after ${PATIENCE} s`);
     if (solution === 'impossible') return { seconds: NO_LINK, shares: [] };
@@ -121,15 +126,15 @@ class Relaxation {
     const { unitBytes, length } = graph.tensors[tensor]!;
     const bytes = unitBytes * length;
     return this.devices.flatMap((from): [number, Linear][] => {
-      const { queue, seconds } = graph.link(from, to);
+      const { queue, seconds, lead } = graph.link(from, to);
       const isLinked = from !== to && seconds(0) < NO_LINK;
       if (!isLinked || (made[from]!.terms.size === 0 && made[from]!.constant === 0)) return [];
       const sent = variable(program.variable());
       program.atLeast(made[from]!, sent);
-      const terms = this.sent.get(queue) ?? [];
+      const terms: [number, Linear][] = this.sent.get(queue)?.terms ?? [];
       // Bytes alone: what messages and frames cost besides depends on how many there are.
       terms.push([(((seconds(MANY) - seconds(0)) / MANY) * bytes) / this.unit, sent]);
-      this.sent.set(queue, terms);
+      this.sent.set(queue, { lead, terms });
       return [[1, sent]];
     });
   }

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type Cluster, linkBetween } from '../../cluster/cluster.ts';
-import { occupiedSeconds, queueOf } from '../../cluster/transfer.ts';
+import { leadOf, occupiedSeconds, queueOf } from '../../cluster/transfer.ts';
 import { type Compute, type Program, tensorOf, wholeValue, writes } from '../../ir/program.ts';
 import type { Costs } from '../costs/costs.ts';
 import { valueBytes } from '../costs/roofline.ts';
@@ -78,6 +78,8 @@ export interface LinkDirection {
   seconds(bytes: number): number;
   /** Seconds from then until it has arrived. */
   readonly latency: number;
+  /** Seconds by which it may be ahead after it carried nothing. */
+  readonly lead: number;
 }
 
 export interface LayerOptions {
@@ -197,11 +199,11 @@ function linksOf(cluster: Cluster): LayerGraph['link'] {
   const links = devices.map((a) =>
     devices.map((b): LinkDirection => {
       const link = linkBetween(cluster, a.name, b.name);
-      if (!link) return { queue: 0, seconds: () => NO_LINK, latency: 0 };
+      if (!link) return { queue: 0, seconds: () => NO_LINK, latency: 0, lead: 0 };
       const name = queueOf(link, a.name);
       const queue = queues.get(name) ?? queues.size;
       queues.set(name, queue);
-      return { queue, seconds: (bytes) => occupiedSeconds(link, bytes), latency: link.latency };
+      return { queue, seconds: (bytes) => occupiedSeconds(link, bytes), latency: link.latency, lead: leadOf(link) };
     }),
   );
   return (from, to) => links[from]![to]!;

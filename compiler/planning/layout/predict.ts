@@ -60,11 +60,11 @@ export class Predictor {
 
   constructor(private readonly graph: LayerGraph) {
     this.devices = graph.cluster.devices.length;
-    const links = this.devices * this.devices;
-    this.tasks = new TaskGraph([
-      ...graph.cluster.devices.map(() => 'priority' as const),
-      ...Array.from({ length: links }, () => 'fifo' as const),
-    ]);
+    const all = [...graph.cluster.devices.keys()];
+    const links = all.flatMap((from) => all.map((to) => graph.link(from, to)));
+    const leads = new Array<number>(all.length + links.length).fill(0);
+    for (const { queue, lead } of links) leads[all.length + queue]! = Math.max(lead, leads[all.length + queue]!);
+    this.tasks = new TaskGraph([...all.map(() => 'priority' as const), ...links.map(() => 'fifo' as const)], leads);
   }
 
   /** What the simulator says of a layout; null where it was given up. */

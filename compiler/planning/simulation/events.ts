@@ -82,8 +82,15 @@ export class TaskGraph {
   private tasks = 0;
   private dependences = 0;
 
-  /** @param disciplines one a resource */
-  constructor(private readonly disciplines: readonly Discipline[]) {}
+  /**
+   * @param disciplines one a resource
+   * @param leads one a resource: seconds of work that it may be ahead of time with after it had nothing to do (a link's burst);
+   * none where left out
+   */
+  constructor(
+    private readonly disciplines: readonly Discipline[],
+    private readonly leads: readonly number[] = [],
+  ) {}
 
   get size(): number {
     return this.tasks;
@@ -134,6 +141,8 @@ export class TaskGraph {
     for (let task = 0; task < size; task++) waits[task] = this.waits[task]!;
     const ready = this.disciplines.map(() => new Heap());
     const busy = this.disciplines.map(() => false);
+    /** When the work so far would be done without a lead. */
+    const done = new Float64Array(this.disciplines.length).fill(Number.NEGATIVE_INFINITY);
     /** Even: the end of task n/2; odd: what depends on it may start. */
     const events = new Heap();
     let now = 0;
@@ -158,7 +167,8 @@ export class TaskGraph {
         const task = ready[resource]!.pop();
         busy[resource] = true;
         start[task] = now;
-        end[task] = now + this.seconds[task]!;
+        done[resource] = Math.max(done[resource]!, now - (this.leads[resource] ?? 0)) + this.seconds[task]!;
+        end[task] = Math.max(now, done[resource]!);
         events.push(2 * task, end[task]!);
         if (this.delays[task]! > 0) events.push(2 * task + 1, end[task]! + this.delays[task]!);
       }

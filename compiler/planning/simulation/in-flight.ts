@@ -64,8 +64,12 @@ class Simulation {
     private readonly options: InFlight,
   ) {
     const { devices, channels } = workload;
-    const links = [...new Set(channels.map(({ link }) => link))];
-    this.graph = new TaskGraph([...devices.map(() => 'priority' as const), ...links.map(() => 'fifo' as const)]);
+    const leads = new Map(channels.map(({ link, lead }) => [link, lead]));
+    const links = [...leads.keys()];
+    this.graph = new TaskGraph(
+      [...devices.map(() => 'priority' as const), ...links.map(() => 'fifo' as const)],
+      [...devices.map(() => 0), ...leads.values()],
+    );
     this.channels = new Map(channels.map((channel) => [channel.id, channel]));
     this.queues = new Map(links.map((link, i) => [link, devices.length + i]));
   }

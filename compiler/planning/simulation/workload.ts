@@ -1,7 +1,7 @@
 /** What one inference asks of devices and links, in seconds and bytes: all that a simulation needs, and small enough to lie beside a build. */
 import { z } from 'zod';
 import { type Cluster, linkBetween } from '../../cluster/cluster.ts';
-import { occupiedSeconds, queueOf, transferJoules } from '../../cluster/transfer.ts';
+import { leadOf, occupiedSeconds, queueOf, transferJoules } from '../../cluster/transfer.ts';
 import type { Program } from '../../ir/program.ts';
 import { formatValue } from '../../ir/text.ts';
 import { type Costs, stepSeconds } from '../costs/costs.ts';
@@ -37,6 +37,8 @@ const channel = z.object({
   /** During which the link carries nothing else, and from then until it has arrived. */
   seconds: amount,
   latency: amount,
+  /** By which the link may be ahead of time after it carried nothing; the same for all in a queue. */
+  lead: amount.default(0),
   /** Of the link itself. */
   joules: amount,
 });
@@ -96,7 +98,19 @@ export function workloadOf(
     const bytes = valueBytes(program, operator.value);
     const seconds = occupiedSeconds(link, bytes);
     const joules = transferJoules(link, bytes);
-    return [{ id, from, to: to!, bytes, link: queueOf(link, from), seconds, latency: link.latency, joules }];
+    return [
+      {
+        id,
+        from,
+        to: to!,
+        bytes,
+        link: queueOf(link, from),
+        seconds,
+        latency: link.latency,
+        lead: leadOf(link),
+        joules,
+      },
+    ];
   });
   return { devices, channels };
 }

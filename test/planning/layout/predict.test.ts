@@ -11,7 +11,17 @@ import { loadSolver } from '../../../compiler/planning/placement/linear-program.
 import { conv, relu } from '../../../fixtures/zoo/layers.ts';
 import { bytesMoved, clusterOf } from '../../support/imported.ts';
 import { randomLayout } from './random-sketch.ts';
-import { asPlan, built, fixtureSubjects, graphOf, graphsOf, heavyGraphOf, randomSubjects, seeds } from './subjects.ts';
+import {
+  asPlan,
+  built,
+  fixtureSubjects,
+  graphOf,
+  graphsOf,
+  heavyGraphOf,
+  randomSubjects,
+  seeds,
+  withBurst,
+} from './subjects.ts';
 
 const test = suite('predictions');
 
@@ -67,13 +77,14 @@ test('by hand: the bound shares the work by speed where links are fast, and is w
     const first = relu(g, conv(g, g.input('x', [1, 16, 64, 64]), 'conv1', 32, 3, { pad: 1 }), 'relu');
     g.output(conv(g, first, 'conv2', 16, 3, { pad: 1 }), 'y');
   });
-  const bound = (bandwidth: string) => {
-    const graph = graphOf(subject, clusterOf({ a: 1, b: 3 }, 'a', bandwidth));
+  const bound = (bandwidth: string, burst = 0) => {
+    const graph = graphOf(subject, withBurst(clusterOf({ a: 1, b: 3 }, 'a', bandwidth), burst));
     const alone = graph.layers.reduce((sum, { index, length }) => sum + graph.seconds(0, index, 0, length), 0);
     return boundOf(graph).seconds / alone;
   };
   assert.ok(Math.abs(bound('100 Gbit/s') - 1 / 4) < 0.02, `${bound('100 Gbit/s')} of one device`);
   assert.ok(Math.abs(bound('1 kbit/s') - 1) < 0.02, `${bound('1 kbit/s')} of one device`);
+  assert.ok(Math.abs(bound('1 kbit/s', 1e7) - 1 / 4) < 0.02, 'all that is sent fits into a burst');
 });
 
 test('the bound says so where no links lead from the inputs to the outputs', async () => {

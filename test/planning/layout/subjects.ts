@@ -18,8 +18,17 @@ import { randomModel } from './random-model.ts';
 
 export const orientations: readonly Orientation[] = ['rows', 'columns', 'channels'];
 
-/** The outputs are wanted where the inputs are, and elsewhere. */
-export const clusters: readonly Cluster[] = [clusterOf({ a: 1, b: 3 }), clusterOf({ a: 1, b: 2, c: 1.5 }, 'b')];
+/** The same with links that take so many bytes at once. */
+export const withBurst = (cluster: Cluster, burst: number): Cluster => ({
+  ...cluster,
+  links: cluster.links.map((link) => ({ ...link, burst })),
+});
+
+/** The outputs are wanted where the inputs are, and elsewhere; links have no burst, or one. */
+export const clusters: readonly Cluster[] = [
+  clusterOf({ a: 1, b: 3 }),
+  withBurst(clusterOf({ a: 1, b: 2, c: 1.5 }, 'b'), 10_000),
+];
 
 export interface Subject {
   readonly name: string;

@@ -39,7 +39,7 @@ export const arbitraryWorkload: fc.Arbitrary<Workload> = fc
         device: receiver,
         step: { kind: 'receive', id: i, name: `x${i}`, seconds: message },
       });
-      channels.push({ id: i, from, to: other, bytes: 8 * seconds, link, seconds, latency, joules: 0 });
+      channels.push({ id: i, from, to: other, bytes: 8 * seconds, link, seconds, latency, lead: 0, joules: 0 });
     }
     for (let i = 0; i < 3; i++) receive(events.length + i);
     return { devices: names.map((device, i) => ({ device, power: null, steps: steps[i]! })), channels };

@@ -36,8 +36,9 @@ test('a resource does one thing at a time, nothing starts before what it waits f
       for (const order of inOrder(drawn, timeline)) {
         for (const [i, task] of order.entries()) if (i > 0) assert.ok(start[task]! >= end[order[i - 1]!]!);
       }
-      for (const [task, { seconds, delay }] of drawn.tasks.entries()) {
-        assert.is(end[task], start[task]! + seconds);
+      for (const [task, { resource, seconds, delay }] of drawn.tasks.entries()) {
+        assert.ok(end[task]! <= start[task]! + seconds);
+        assert.ok(end[task]! >= start[task]! + Math.max(0, seconds - drawn.leads[resource]!));
         assert.ok(start[task]! >= releasedAt(drawn, [...end], task));
         assert.ok(makespan >= end[task]! + delay);
       }
@@ -83,6 +84,29 @@ test('by hand: a link delivers after its latency and is free before; the urgent 
   assert.equal([...start], [0, 2, 5, 9, 12, 0]);
   assert.is(idle, 5);
   assert.is(makespan, 14);
+});
+
+test('by hand: a link with a lead carries a burst at once, and has it again after as long a rest', () => {
+  const graph = new TaskGraph(['fifo', 'priority'], [2]);
+  const sent = [graph.add(0, 1, 0, 0.5), graph.add(0, 4), graph.add(0, 1)];
+  const work = graph.add(1, 4);
+  const last = graph.add(0, 3);
+  graph.depend(last, work);
+  // All but the last are there at 0: 6 seconds of work, 2 of which are done; at 4, the link has just caught up.
+  const { start, end } = graph.run();
+  assert.equal(
+    sent.map((task) => [start[task], end[task]]),
+    [
+      [0, 0],
+      [0, 3],
+      [3, 4],
+    ],
+  );
+  assert.equal([start[last], end[last]], [4, 7]);
+  graph.lengthen(work, 1);
+  assert.equal([...graph.run().end], [0, 3, 4, 5, 7]);
+  graph.lengthen(work, 7);
+  assert.is(graph.run().end[last], 13);
 });
 
 test('lengthen adds to a task, a graph runs again as it ran before, and an empty one takes no time', () => {

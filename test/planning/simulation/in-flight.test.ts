@@ -64,7 +64,7 @@ const stages: Workload = {
     { device: 'a', power: null, steps: [segment(0, 2), end('send', 7)] },
     { device: 'b', power: null, steps: [end('receive', 7), segment(0, 3)] },
   ],
-  channels: [{ id: 7, from: 'a', to: 'b', bytes: 1, link: 'a b', seconds: 1, latency: 0.5, joules: 0 }],
+  channels: [{ id: 7, from: 'a', to: 'b', bytes: 1, link: 'a b', seconds: 1, latency: 0.5, lead: 0, joules: 0 }],
 };
 const endsWith = (inFlight: number, workload = stages) =>
   simulateInFlight(workload, { inferences: 5, inFlight }).map((one) => one.end);
@@ -95,8 +95,8 @@ test('by hand: of the inferences that are ready the earliest is computed first, 
       { device: 'b', power: null, steps: [end('receive', 0), segment(0, 1), end('send', 1)] },
     ],
     channels: [
-      { id: 0, from: 'a', to: 'b', bytes: 1, link: 'l', seconds: 0.5, latency: 0, joules: 0 },
-      { id: 1, from: 'b', to: 'a', bytes: 1, link: 'l', seconds: 0.5, latency: 0, joules: 0 },
+      { id: 0, from: 'a', to: 'b', bytes: 1, link: 'l', seconds: 0.5, latency: 0, lead: 0, joules: 0 },
+      { id: 1, from: 'b', to: 'a', bytes: 1, link: 'l', seconds: 0.5, latency: 0, lead: 0, joules: 0 },
     ],
   };
   const [first, second, third] = simulateInFlight(back, { inferences: 3, inFlight: 3 });

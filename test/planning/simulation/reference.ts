@@ -13,6 +13,7 @@ export interface DrawnTask {
 
 export interface Drawn {
   readonly disciplines: readonly Discipline[];
+  readonly leads: readonly number[];
   readonly tasks: readonly DrawnTask[];
 }
 
@@ -20,10 +21,11 @@ export interface Drawn {
 export const arbitraryTasks: fc.Arbitrary<Drawn> = fc
   .record({
     disciplines: fc.array(fc.constantFrom<Discipline>('priority', 'fifo'), { minLength: 1, maxLength: 4 }),
+    leads: fc.array(fc.nat(5), { minLength: 4, maxLength: 4 }),
     count: fc.integer({ min: 1, max: 30 }),
     isReversed: fc.boolean(),
   })
-  .chain(({ disciplines, count, isReversed }) => {
+  .chain(({ disciplines, leads, count, isReversed }) => {
     const task = fc.record({
       resource: fc.nat(disciplines.length - 1),
       seconds: fc.nat(4),
@@ -33,6 +35,7 @@ export const arbitraryTasks: fc.Arbitrary<Drawn> = fc
     });
     return fc.array(task, { minLength: count, maxLength: count }).map((tasks) => ({
       disciplines,
+      leads,
       tasks: tasks.map((one, i): DrawnTask => {
         const others = isReversed ? count - 1 - i : i;
         const after = others > 0 ? one.after.map((n) => (n % others) + (isReversed ? i + 1 : 0)) : [];
@@ -41,8 +44,8 @@ export const arbitraryTasks: fc.Arbitrary<Drawn> = fc
     }));
   });
 
-export function graphOf({ disciplines, tasks }: Drawn): TaskGraph {
-  const graph = new TaskGraph(disciplines);
+export function graphOf({ disciplines, leads, tasks }: Drawn): TaskGraph {
+  const graph = new TaskGraph(disciplines, leads);
   for (const { resource, seconds, priority, delay } of tasks) graph.add(resource, seconds, priority, delay);
   for (const [i, { after }] of tasks.entries()) for (const before of after) graph.depend(i, before);
   return graph;
@@ -56,6 +59,17 @@ export const releasedAt = ({ tasks }: Drawn, end: readonly number[], task: numbe
 function nextMoment({ tasks }: Drawn, end: readonly number[], now: number): number {
   const moments = tasks.flatMap(({ delay }, i) => [end[i]!, end[i]! + delay]);
   return Math.min(...moments.filter((moment) => moment > now));
+}
+
+/** Seconds by which a resource is ahead: a bucket that fills as time goes by, and that the seconds of its tasks are taken out of. */
+function leadAt({ leads, tasks }: Drawn, start: readonly number[], resource: number, now: number): number {
+  const begun = [...tasks.keys()].filter((task) => tasks[task]!.resource === resource && start[task]! <= now);
+  let [lead, at] = [leads[resource]!, 0];
+  for (const task of begun.sort((a, b) => start[a]! - start[b]!)) {
+    lead = Math.min(leads[resource]!, lead + start[task]! - at) - tasks[task]!.seconds;
+    at = start[task]!;
+  }
+  return Math.min(leads[resource]!, lead + now - at);
 }
 
 /** What {@link TaskGraph.run} must give. Tasks that wait for each other never start. */
@@ -80,8 +94,8 @@ export function simulateNaively(drawn: Drawn): Timeline {
         const ready = own.filter((task) => readyAt[task]! <= now && Number.isNaN(start[task]));
         const [first] = ready.sort((a, b) => key(a) - key(b) || a - b);
         if (first === undefined) continue;
+        end[first] = now + Math.max(0, tasks[first]!.seconds - leadAt(drawn, start, resource, now));
         start[first] = now;
-        end[first] = now + tasks[first]!.seconds;
         hasStarted = true;
       }
     }

@@ -14,7 +14,7 @@ const segment = (id: number, seconds: number): WorkStep => ({ kind: 'segment', i
 const message = (kind: 'send' | 'receive', id: number): WorkStep => ({ kind, id, name: `x${id}`, seconds: 0 });
 const channel = (id: number, seconds: number): WorkChannel => ({
   ...{ id, from: 'a', to: 'b', bytes: 10 * seconds, link: 'a b' },
-  ...{ seconds, latency: 0.5, joules: 2 },
+  ...{ seconds, latency: 0.5, lead: 0, joules: 2 },
 });
 const power = { idle: 1, compute: 11, send: 3, receive: 4 };
 /** a computes 2 s, sends 1 s and 3 s of bytes at once; b computes 1 s beside, then receives both and computes 3 s. */
