@@ -135,7 +135,10 @@ class LayerBuilder {
     return { layers, tensors };
   }
 
-  /** Chains of operators that are cut alike and that nobody else reads in between. */
+  /**
+   * Chains of operators that are cut alike, that nobody else reads in between, and that grow no larger: where less crosses in
+   * between than after, a plan may have one device do the first part and another the second.
+   */
   private chains(): AxisCut[][] {
     const readers = new Map<string, number>();
     for (const { reads } of this.cuts) {
@@ -146,7 +149,8 @@ class LayerBuilder {
     for (const cut of this.cuts) {
       const before = cut.reads.find(({ tensor }) => {
         const last = chainOf.get(tensor)?.at(-1);
-        return last && readers.get(tensor) === 1 && !this.wanted.has(tensor) && isAlike(last, cut, tensor);
+        const isPassedOn = readers.get(tensor) === 1 && !this.wanted.has(tensor);
+        return last && isPassedOn && isAlike(last, cut, tensor) && this.bytesMadeBy(cut) <= this.bytesOf(tensor);
       });
       const chain = before ? chainOf.get(before.tensor)! : [];
       chain.push(cut);
@@ -168,11 +172,18 @@ class LayerBuilder {
   }
 
   private tensor(name: string, maker: number | null): LayerTensor {
-    const tensor = tensorOf(this.program, name);
     const length = this.axes.length(name);
-    const held = valueBytes(this.program, wholeValue(tensor));
-    const bytes = bytesOnLink(tensor, held, this.options.bytesPerFloat ?? 4);
-    return { name, maker, length, unitBytes: bytes / Math.max(1, length), wanted: this.wanted.has(name) };
+    return { name, maker, length, unitBytes: this.bytesOf(name) / Math.max(1, length), wanted: this.wanted.has(name) };
+  }
+
+  /** On a link. */
+  private bytesOf(name: string): number {
+    const tensor = tensorOf(this.program, name);
+    return bytesOnLink(tensor, valueBytes(this.program, wholeValue(tensor)), this.options.bytesPerFloat ?? 4);
+  }
+
+  private bytesMadeBy({ operator }: AxisCut): number {
+    return writes(operator).reduce((sum, { tensor }) => sum + this.bytesOf(tensor), 0);
   }
 }
 

@@ -3,6 +3,7 @@
  * then random changes to the best of them, kept as late-acceptance hill climbing keeps them (Burke and Bykov 2017). The
  * simulator judges. Seeded: the same number of tries gives the same result.
  */
+import { narrowest } from './crossing.ts';
 import { type LayerGraph, ROUNDING } from './layers.ts';
 import type { Layout } from './layout.ts';
 import { type Prediction, Predictor } from './predict.ts';
@@ -87,7 +88,7 @@ export class Search {
     private readonly graph: LayerGraph,
     private readonly objective: Objective = ({ seconds }) => seconds,
     seed = 1,
-    /** More starting points: what was best for the same program on a similar cluster. */
+    /** More starting points: what other searches found. */
     private readonly hints: readonly Sketch[] = [],
   ) {
     this.sketcher = new Sketcher(graph);
@@ -98,13 +99,8 @@ export class Search {
 
   /** Judges the starting points. @param limit what is worse need not be found */
   start(limit = Number.POSITIVE_INFINITY): void {
-    this.enter(this.startingPoints(), limit);
-  }
-
-  /** Judges sketches, of which the best are improved. Those that begin with the same layer sketch should differ in few layers. */
-  enter(sketches: Iterable<Sketch>, limit = Number.POSITIVE_INFINITY): void {
     const known = new Map<LayerSketch, Spans>();
-    for (const sketch of sketches) {
+    for (const sketch of this.startingPoints()) {
       const [first] = sketch.layers;
       const spans = this.sketcher.spans(sketch, first && known.get(first));
       if (first) known.set(first, spans);
@@ -258,11 +254,11 @@ export class Search {
     }
   }
 
-  /** Positions spread over the layers; the last: never. */
+  /** Positions spread over the layers, where little crosses; the last: never. */
   private changeovers(): number[] {
-    const { length } = this.graph.layers;
-    const count = changeoversFor(length);
-    return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * length) / count));
+    const { layers } = this.graph;
+    const even = layers.map(() => 1);
+    return [...narrowest(this.graph, even, changeoversFor(layers.length)), layers.length];
   }
 
   /** Shares by how fast each device alone would be. */

@@ -3,6 +3,7 @@
  * the axis. Dynamic programming over where stages end and how many devices they have; what it adds up are estimates, a start
  * for the search, which asks the simulator.
  */
+import { crossingBytes, narrowest } from './crossing.ts';
 import { type LayerGraph, type LayerRead, NO_LINK } from './layers.ts';
 import type { Beyond, LayerSketch, Sketch } from './sketch.ts';
 import { SpanFinder, type Spans } from './spans.ts';
@@ -46,32 +47,6 @@ interface Ending {
   readonly begin: number;
   readonly stage: Shared;
   readonly before: Ending | null;
-}
-
-/** The layers between which least crosses, one in each of as many stretches of equal work. */
-function positionsOf(graph: LayerGraph, crossing: readonly number[]): number[] {
-  const { layers } = graph;
-  const work = layers.map(({ index, length }) => graph.seconds(graph.inputs, index, 0, length));
-  const total = work.reduce((sum, one) => sum + one, 0);
-  const chosen = new Map<number, number>();
-  let done = 0;
-  for (let at = 1; at < layers.length; at++) {
-    done += work[at - 1]!;
-    const stretch = Math.floor((POSITIONS * done) / total);
-    const known = chosen.get(stretch);
-    if (known === undefined || crossing[at]! < crossing[known]!) chosen.set(stretch, at);
-  }
-  return [0, ...chosen.values(), layers.length];
-}
-
-/** For each layer, and the end, the bytes of what is made before it and read, or wanted, from there on. */
-function crossingBytes({ layers, tensors }: LayerGraph): number[] {
-  const last = tensors.map(({ wanted, maker }) => (wanted ? layers.length : (maker ?? 0)));
-  for (const { index, reads } of layers) for (const { tensor } of reads) last[tensor] = Math.max(last[tensor]!, index);
-  const bytes = new Array<number>(layers.length + 1).fill(0);
-  for (const [i, { maker, unitBytes, length }] of tensors.entries())
-    for (let at = (maker ?? -1) + 1; at <= last[i]!; at++) bytes[at]! += unitBytes * length;
-  return bytes;
 }
 
 /** What its devices are at work with a stage, which grows from its end to earlier and earlier layers. */
@@ -149,7 +124,8 @@ class StageFinder {
     this.finder = new SpanFinder(graph);
     this.readers = readersOf(graph);
     this.crossing = crossingBytes(graph);
-    this.positions = positionsOf(graph, this.crossing);
+    const work = graph.layers.map(({ index, length }) => graph.seconds(graph.inputs, index, 0, length));
+    this.positions = [0, ...narrowest(graph, work, POSITIONS), graph.layers.length];
     this.before = graph.cluster.devices.map((_, device) => {
       let sum = 0;
       return [0, ...graph.layers.map(({ index, length }) => (sum += graph.seconds(device, index, 0, length)))];

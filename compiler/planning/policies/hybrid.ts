@@ -1,15 +1,18 @@
 /** Kernel-level: any share of any operator on any device, halos sent or computed again, bands that overlap with transfers. */
 import type { Cluster } from '../../cluster/cluster.ts';
 import { formatBytes, formatMilliseconds } from '../../cluster/units.ts';
-import type { CompileError } from '../../error.ts';
+import { CompileError } from '../../error.ts';
 import type { Program } from '../../ir/program.ts';
+import { costGraphOf } from '../cost-graph.ts';
 import { boundOf } from '../layout/bound.ts';
-import { NO_LINK } from '../layout/layers.ts';
+import { type LayerGraph, NO_LINK } from '../layout/layers.ts';
 import { planOf } from '../layout/layout.ts';
+import { bestCut } from '../placement/best-cut.ts';
 import { loadSolver } from '../placement/linear-program.ts';
 import type { Plan } from '../plan.ts';
 import type { Request } from '../request.ts';
-import { bestLayouts, bestPlan, graphsOf } from './layouts.ts';
+import { bestLayouts, bestPlan, candidate, graphsOf, sketchOf } from './layouts.ts';
+import { planOfPlacement } from './place.ts';
 import { type Policy, policyError } from './policy.ts';
 
 /** Seconds that no layout is below, whichever axis it cuts. */
@@ -20,6 +23,23 @@ export async function lowerBound(
 ): Promise<number> {
   await loadSolver();
   return Math.min(...graphsOf(program, cluster, request).map((graph) => boundOf(graph).seconds));
+}
+
+/** The best layer cut, which a layout is to beat; null: there is none, or none is found in time. */
+async function layerCut(
+  program: Program<'imported'>,
+  cluster: Cluster,
+  { objective, deadline, bytesPerFloat }: Request,
+): Promise<Plan['operators'] | null> {
+  await loadSolver();
+  const graph = costGraphOf(program, cluster, { bytesPerFloat });
+  try {
+    const best = bestCut(graph, { objective: objective === 'energy' ? objective : 'latency', deadline });
+    return best && planOfPlacement(cluster, graph, best.placement);
+  } catch (error) {
+    if (error instanceof CompileError && error.code === 'search-time') return null;
+    throw error;
+  }
 }
 
 /** Shares of devices' memory for what predictions count: lowered, plans need more, how much more depends on the plan. */
@@ -53,18 +73,21 @@ export const hybrid: Policy = {
   async plan(program, cluster, _, request, judge) {
     const graphs = graphsOf(program, cluster, request);
     const isLimited = cluster.devices.some(({ memory }) => memory !== undefined);
+    const cut = await layerCut(program, cluster, request);
+    const hints = (graph: LayerGraph) => (cut ? [sketchOf(graph, cut)] : []);
+    const known = cut && judge ? candidate(cut, judge) : null;
     let first: Plan['operators'] | undefined;
     for (const room of isLimited ? ROOMS : ROOMS.slice(0, 1)) {
-      const found = await bestLayouts(cluster, graphs, request, { room });
+      const found = await bestLayouts(cluster, graphs, request, { room, hints });
       const [best] = found.finalists;
       if (!best) break;
       first ??= planOf(found.graph, best.layout);
-      if (!judge) break;
-      const plan = bestPlan(found, judge);
-      if (plan) return plan;
+      const better = judge && bestPlan(found, judge, known);
+      if (!judge || (better && better !== known)) return better?.operators ?? first;
     }
     // One that is not allowed: lowered, it says by how much.
-    if (first) return first;
+    const last = known?.operators ?? first;
+    if (last) return last;
     throw await noneWithin(program, cluster, request);
   },
 };

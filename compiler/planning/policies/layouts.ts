@@ -8,7 +8,7 @@ import { areAlike, type LayerGraph, layerGraphOf } from '../layout/layers.ts';
 import { planOf } from '../layout/layout.ts';
 import type { Prediction } from '../layout/predict.ts';
 import { type Finalist, Search } from '../layout/search.ts';
-import type { Sketch } from '../layout/sketch.ts';
+import type { LayerSketch, Sketch } from '../layout/sketch.ts';
 import type { Plan } from '../plan.ts';
 import type { Request } from '../request.ts';
 import { deviceJoules } from '../summary.ts';
@@ -23,6 +23,7 @@ const MOST_TRIES = 4000;
 const FINALISTS = 4;
 /** Lowered, a layout takes at least about this share of what was predicted. */
 const CLOSE = 0.98;
+const SEED = 1;
 /** Tries between two looks at the clock. */
 const STEP = 25;
 /** Of equal throughput the least work, else a search does not get on where two devices are equally busy. */
@@ -63,8 +64,8 @@ export interface Layouts {
 }
 
 export interface SearchOptions {
-  /** Sketches to begin with; if left out, the search's own. */
-  readonly starts?: (graph: LayerGraph) => readonly Sketch[];
+  /** Where to begin, beside the search's own starting points. */
+  readonly hints?: (graph: LayerGraph) => readonly Sketch[];
   /** Share of devices' memory for what predictions count: weights and single pieces. Default: 1. */
   readonly room?: number;
 }
@@ -76,13 +77,11 @@ export async function bestLayouts(
   request: Request = {},
   options: SearchOptions = {},
 ): Promise<Layouts> {
-  const { starts } = options;
   const objective = objectiveValue(cluster, request, options);
   let best: { readonly graph: LayerGraph; readonly search: Search } | null = null;
   for (const graph of graphs) {
-    const search = new Search(graph, objective);
-    if (starts) search.enter(starts(graph), best?.search.worst);
-    else search.start(best?.search.worst);
+    const search = new Search(graph, objective, SEED, options.hints?.(graph));
+    search.start(best?.search.worst);
     if (!best || search.value < best.search.value) best = { graph, search };
     await turn();
   }
@@ -91,22 +90,41 @@ export async function bestLayouts(
   return { graph, finalists: search.finalists(FINALISTS) };
 }
 
-/** The best plan of layouts and of one that is known, as judged; null: none is known, and none of the layouts' is allowed. */
-export function bestPlan(
-  { graph, finalists }: Layouts,
-  judge: Judge,
-  known: Plan['operators'] | null = null,
-): Plan['operators'] | null {
+/** A plan that is allowed, and what it comes to. */
+export interface Candidate {
+  readonly operators: Plan['operators'];
+  readonly value: number;
+}
+
+export function candidate(operators: Plan['operators'], judge: Judge): Candidate | null {
+  const value = judge(operators);
+  return value < Number.POSITIVE_INFINITY ? { operators, value } : null;
+}
+
+/** The best of layouts and of what is known, as judged. */
+export function bestPlan({ graph, finalists }: Layouts, judge: Judge, known: Candidate | null): Candidate | null {
   let best = known;
-  let least = best ? judge(best) : Number.POSITIVE_INFINITY;
   for (const { layout, value } of finalists) {
     // What layouts leave out takes time: lowered, neither this one nor those after it will take much less than predicted.
-    if (CLOSE * value >= least) break;
-    const plan = planOf(graph, layout);
-    const lowered = judge(plan);
-    if (lowered < least) [best, least] = [plan, lowered];
+    if (best && CLOSE * value >= best.value) break;
+    const lowered = candidate(planOf(graph, layout), judge);
+    if (lowered && (!best || lowered.value < best.value)) best = lowered;
   }
   return best;
+}
+
+/** Whole layers where a plan has the first operators of each. */
+export function sketchOf({ layers, cluster: { devices } }: LayerGraph, operators: Plan['operators']): Sketch {
+  const sketches = devices.map((_, device): LayerSketch => {
+    const borders = devices.slice(1).map((_, border) => (border < device ? 0 : 1));
+    return { borders, beyond: 'halo', bands: 1 };
+  });
+  const place = new Map(devices.map(({ name }, i) => [name, i]));
+  const whole = layers.map(({ cuts }) => {
+    const parts = operators[cuts[0]!.operator.origin]!;
+    return sketches[place.get(typeof parts === 'string' ? parts : parts[0]!.device)!]!;
+  });
+  return { layers: whole, downwards: true };
 }
 
 /** A graph for each axis; one that says the same as the first is left out. */

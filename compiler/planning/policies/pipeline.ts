@@ -4,7 +4,7 @@ import { stagesOf } from '../layout/stages.ts';
 import { stageOrder } from '../placement/best-cut.ts';
 import { bestPipeline } from '../placement/best-pipeline.ts';
 import { loadSolver } from '../placement/linear-program.ts';
-import { bestLayouts, bestPlan, graphsOf } from './layouts.ts';
+import { bestLayouts, bestPlan, candidate, graphsOf } from './layouts.ts';
 import { planOfBest, planOfPlacement } from './place.ts';
 import type { Policy } from './policy.ts';
 
@@ -21,9 +21,9 @@ export const pipeline: Policy = {
     const best = bestPipeline(graph);
     if (!judge) return planOfBest('pipeline', cluster, graph, best);
     const layouts = await bestLayouts(cluster, graphsOf(program, cluster, request), request, {
-      starts: (layers) => stagesOf(layers, stageOrder(graph), best ? SLACK * best.cost.interval : undefined),
+      hints: (layers) => stagesOf(layers, stageOrder(graph), best ? SLACK * best.cost.interval : undefined),
     });
-    const whole = best && planOfPlacement(cluster, graph, best.placement);
-    return bestPlan(layouts, judge, whole) ?? planOfBest('pipeline', cluster, graph, best);
+    const known = best && candidate(planOfPlacement(cluster, graph, best.placement), judge);
+    return bestPlan(layouts, judge, known)?.operators ?? planOfBest('pipeline', cluster, graph, best);
   },
 };

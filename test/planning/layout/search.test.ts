@@ -59,7 +59,7 @@ function leastOf(graph: LayerGraph): number {
   return least;
 }
 
-test('20 random small graphs, 648 to 31752 sketches each: within 2 % of the best of all', async () => {
+test('20 random small graphs, 648 to 38880 sketches each: within 2 % of the best of all', async () => {
   const graphs = await smallGraphs(20);
   let startsOff = 0;
   for (const graph of graphs) {
@@ -74,7 +74,7 @@ test('20 random small graphs, 648 to 31752 sketches each: within 2 % of the best
     if (search.best!.value > 1.02 * least) startsOff++;
   }
   const sizes = graphs.map(sketchesOf);
-  assert.equal([Math.min(...sizes), Math.max(...sizes)], [648, 31_752]);
+  assert.equal([Math.min(...sizes), Math.max(...sizes)], [648, 38_880]);
   assert.ok(startsOff > 3, `starting points alone miss the best of ${startsOff}`);
 });
 
