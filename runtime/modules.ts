@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type * as Ort from 'onnxruntime-node';
 import type * as Zmq from 'zeromq';
 import { ShardonnxError } from './error.ts';
+import { giveWay } from './nap.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -22,7 +23,11 @@ export function onnxruntime(): typeof Ort {
 }
 
 /** Loaded on first use: devices joined in one process need no network. @throws dependency-missing */
-export const zeromq = (): typeof Zmq => load('zeromq');
+export function zeromq(): typeof Zmq {
+  const module: typeof Zmq = load('zeromq');
+  giveWay(module.context);
+  return module;
+}
 
 /** Folders that make both packages resolvable from elsewhere when listed in NODE_PATH. */
 export function moduleFolders(): string[] {

@@ -2,6 +2,7 @@
 import type { Context, Reply } from 'zeromq';
 import { passOf } from './handshake.ts';
 import { zeromq } from './modules.ts';
+import { giveWay } from './nap.ts';
 import { callersOf } from './transport.ts';
 import type { Wire } from './zeromq-wire.ts';
 
@@ -23,6 +24,7 @@ export class Gate {
   private constructor(private readonly wire: Wire) {
     const { Context, Reply } = zeromq();
     this.context = new Context();
+    giveWay(this.context);
     this.#socket = new Reply({ context: this.context, linger: 0 });
   }
 
