@@ -3,10 +3,10 @@ import type { Router } from 'zeromq';
 import { ShardonnxError } from './error.ts';
 import { decodeMessage, encodeFrame, type Frame, type HelloFrame, type Malformed } from './frame.ts';
 import { duplicatePeer, notItsKey, refusal } from './handshake.ts';
-import { zeromq } from './modules.ts';
 import { Outbox } from './outbox.ts';
 import { callersOf } from './transport.ts';
 import { Gate } from './zeromq-gate.ts';
+import { router } from './zeromq-sockets.ts';
 import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
 
 interface Peer {
@@ -49,9 +49,8 @@ export class Answerer {
   /** @throws port-in-use, bad-endpoint */
   static async listen(wire: Wire, endpoint: string): Promise<Answerer> {
     if (!isEndpoint(endpoint)) throw cannotListen(wire.manifest.device, endpoint, undefined);
-    const { Router } = zeromq();
     const gate = await Gate.open(wire);
-    const socket = new Router({ ...wire.socketOptions(endpoint), ...gate.options, mandatory: true });
+    const socket = router({ ...wire.socketOptions(endpoint), ...gate.options, mandatory: true });
     try {
       await socket.bind(endpoint);
     } catch (cause) {

@@ -4,8 +4,8 @@ import type { Dealer } from 'zeromq';
 import { ShardonnxError } from './error.ts';
 import { decodeMessage, type Frame, type Malformed } from './frame.ts';
 import { buildRefused, keyRefused, passOf, refusal } from './handshake.ts';
-import { zeromq } from './modules.ts';
 import { Outbox } from './outbox.ts';
+import { dealer } from './zeromq-sockets.ts';
 import { GRACE, isEndpoint, LINGER, type Parts, reject, type Wire } from './zeromq-wire.ts';
 
 /** ms after which a peer that refused this device is asked again. */
@@ -62,11 +62,10 @@ export class Caller {
   }
 
   #connect(): Connection {
-    const { Dealer } = zeromq();
     const { keys, manifest } = this.wire;
     // Unique, and not the name: ROUTER silently ignores a second peer of the same id, which could then not be told why.
     const routingId = `${manifest.device.slice(0, 100)}/${randomUUID()}`;
-    const socket = new Dealer({
+    const socket = dealer({
       ...this.wire.socketOptions(this.endpoint),
       ...(keys
         ? { ...keys.own(), curveServerKey: keys.of(this.peer) }
