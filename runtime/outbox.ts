@@ -3,8 +3,11 @@
  * at both ends and is taken in by a call of its own, which costs more than what is in it.
  */
 
-/** Bytes of the payloads of one message, about a packet: it comes as a whole, and no tensor should wait for another. */
-const TOGETHER = 1024;
+/**
+ * Bytes of the payloads of one message, a few packets: it comes as a whole, and no tensor should wait for another. The scores of a
+ * thousand classes fit in, and take along that the inference is done.
+ */
+const TOGETHER = 4096;
 
 export class Outbox {
   #parts: Buffer[] = [];

@@ -36,19 +36,27 @@ test('small frames of one turn go together, also those that promises lead to', a
 
 test('a large frame waits for nothing, and nothing for it', async () => {
   const { sent, add } = outbox();
-  add(8, 4096, 16);
-  assert.equal(sent, [[8], [4096]]);
+  add(8, 5000, 16);
+  assert.equal(sent, [[8], [5000]]);
   await turn();
-  assert.equal(sent, [[8], [4096], [16]]);
+  assert.equal(sent, [[8], [5000], [16]]);
+});
+
+test('a thousand scores take along what comes after them', async () => {
+  const { sent, add } = outbox();
+  add(4000);
+  await Promise.resolve().then(() => add(0));
+  await turn();
+  assert.equal(sent, [[4000, 0]]);
 });
 
 test('many small frames are several messages, in order', async () => {
   const { sent, add } = outbox();
-  add(400, 401, 402, 403);
+  add(1500, 1501, 1502, 1503);
   await turn();
   assert.equal(sent, [
-    [400, 401],
-    [402, 403],
+    [1500, 1501],
+    [1502, 1503],
   ]);
 });
 
