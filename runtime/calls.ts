@@ -151,7 +151,8 @@ export class Calls {
   /** None that would wait behind what was sent for inferences that were given up, and add to it. */
   #choose(): number {
     const { choice, links } = this.caller;
-    const plan = choice.next(links.bandwidth);
+    // Of one plan there is nothing to choose, and every inference would ask all links.
+    const plan = choice.next(choice.plans.length > 1 ? links.bandwidth : null);
     const { fallback, plans, isForced } = choice;
     if (fallback === null || isForced) return plan;
     return links.areBehind(plans[plan]?.devices ?? [], (id) => this.#open.has(id)) ? fallback : plan;

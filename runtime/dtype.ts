@@ -29,7 +29,9 @@ export const isDType = (name: string): name is DType => Object.hasOwn(TABLE, nam
 export const onnxNumber = (dtype: DType): number => TABLE[dtype].onnx;
 
 /** The dtype of an ONNX TensorProto.DataType number, undefined where JavaScript cannot hold it (bfloat16, float8, complex). */
-export const dtypeOfOnnxNumber = (number: number): DType | undefined => dtypes.find((d) => TABLE[d].onnx === number);
+export const dtypeOfOnnxNumber = (number: number): DType | undefined => byOnnxNumber.get(number);
+
+const byOnnxNumber = new Map(dtypes.map((dtype) => [onnxNumber(dtype), dtype]));
 
 /** Bytes an element; 0 for string. */
 export const bytesPerElement = (dtype: DType): number => TABLE[dtype].bytes;

@@ -152,7 +152,9 @@ export function encodeFrame(frame: Frame): [header: Buffer, payload: Buffer] {
       header[10] = onnxNumber(type);
       header[11] = dims.length;
       header.writeUInt32LE(frame.channel, 12);
-      for (const [axis, size] of dims.entries()) header.writeUInt32LE(size, HEADER + 4 * axis);
+      dims.forEach((size, axis) => {
+        header.writeUInt32LE(size, HEADER + 4 * axis);
+      });
       header.writeDoubleLE(frame.sent ?? Number.NaN, HEADER + 4 * dims.length);
       return [header, bytesOf(frame.tensor)];
     }
@@ -225,7 +227,8 @@ function decodeTensor(header: Buffer, payload: Uint8Array): Frame | Malformed {
   if (rank > MAX_RANK || header.length !== HEADER + 4 * rank + SENT) {
     return malformed(`a header of ${header.length} bytes for rank ${rank}`, inference);
   }
-  const dims = Array.from({ length: rank }, (_, axis) => header.readUInt32LE(HEADER + 4 * axis));
+  const dims: number[] = [];
+  for (let axis = 0; axis < rank; axis++) dims.push(header.readUInt32LE(HEADER + 4 * axis));
   const size = bytesPerElement(dtype);
   if (size > 0 && payload.length !== elements(dims) * size) {
     return malformed(`${payload.length} bytes for ${dtype} [${dims.join(', ')}]`, inference);
@@ -234,8 +237,10 @@ function decodeTensor(header: Buffer, payload: Uint8Array): Frame | Malformed {
   const tensor = tensorOver(dtype, dims, aligned);
   if (!tensor) return malformed(`${payload.length} bytes that are not ${elements(dims)} strings`, inference);
   const sent = header.readDoubleLE(HEADER + 4 * rank);
-  const frame = { kind: 'tensor', inference, channel: header.readUInt32LE(12), tensor } as const;
-  return Number.isNaN(sent) ? frame : { ...frame, sent };
+  const channel = header.readUInt32LE(12);
+  return Number.isNaN(sent)
+    ? { kind: 'tensor', inference, channel, tensor }
+    : { kind: 'tensor', inference, channel, tensor, sent };
 }
 
 function decodeControl(
@@ -306,8 +311,9 @@ const malformed = (reason: string, inference: number | null = null): Malformed =
 });
 
 function headerOf(kind: (typeof KINDS)[number], inference = 0, length = HEADER): Buffer {
-  const header = Buffer.alloc(length);
-  header.write('SX', 'latin1');
+  const header = Buffer.allocUnsafe(length).fill(0);
+  header[0] = 0x53;
+  header[1] = 0x58;
   header[2] = PROTOCOL;
   header[3] = KINDS.indexOf(kind);
   header.writeUIntLE(inference, 4, 6);

@@ -59,7 +59,8 @@ export function inference(id: number, parts: Parts, links: Links): Device {
       recorder.counters.bytesSent += bytes;
       const begin = performance.now();
       const sent = now();
-      transport.send(to, { kind: 'tensor', inference: id, channel, tensor, ...(!transport.inProcess && { sent }) });
+      if (transport.inProcess) transport.send(to, { kind: 'tensor', inference: id, channel, tensor });
+      else transport.send(to, { kind: 'tensor', inference: id, channel, tensor, sent });
       links.sent(to, id, bytes, sent);
       trace?.add('send', id, channel, begin);
     },

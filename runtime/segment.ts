@@ -50,7 +50,9 @@ async function load(
       // No prototype: a tensor may be called __proto__.
       const feeds: Record<string, Ort.Tensor> = Object.create(null);
       try {
-        for (const [i, { name }] of spec.inputs.entries()) feeds[name] = toOrt(ort, inputs[i]);
+        spec.inputs.forEach(({ name }, i) => {
+          feeds[name] = toOrt(ort, inputs[i]);
+        });
         const results = await session.run(feeds, fetches);
         return fetches.map((name) => fromOrt(results[name]));
       } catch (cause) {
