@@ -8,7 +8,7 @@ import type { Sketch } from '../../../compiler/planning/layout/sketch.ts';
 import { energy, layerCut, local, offload, type Planner } from './methods.ts';
 
 /** Layers looked at while a layout is improved. */
-const EFFORT = 60_000;
+const EFFORT = 100_000;
 
 /** A planner that begins where it ended with the same program at the bandwidth before. */
 export function ours(): Planner {
