@@ -39,7 +39,7 @@ const VERY_LONG = 2;
 
 /** Seconds that messages take at first by which a burst is found; the most; and how many of each size are sent. */
 const [SHORT, LONGEST] = [0.0025, 0.08];
-const MESSAGES = 15;
+const MESSAGES = 40;
 /** Of a message: less than this share of it is no burst, as much as the other may be one of a larger bucket. */
 const [NOTHING, MUCH] = [0.1, 0.5];
 
