@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dealer, Router } from 'zeromq';
 import { decodeFrame, encodeFrame, type Frame, PROTOCOL } from '../../runtime/frame.ts';
-import { zeromq } from '../../runtime/modules.ts';
+import { nap } from '../../runtime/nap.ts';
+import { dealer, router } from '../../runtime/zeromq-sockets.ts';
 import { isEndpoint, type Parts } from '../../runtime/zeromq-wire.ts';
 import { CompileError } from '../error.ts';
 import { quantile } from './attribute.ts';
@@ -118,8 +119,7 @@ class LinkTest {
   ) {}
 
   static connect(endpoint: string, timeout: number): LinkTest {
-    const { Dealer } = zeromq();
-    const socket = new Dealer(options(timeout, endpoint));
+    const socket = dealer(options(timeout, endpoint));
     socket.connect(endpoint);
     return new LinkTest(socket, endpoint, timeout);
   }
@@ -222,6 +222,8 @@ async function answer(socket: Router, peer: Buffer, frame: Frame, forget: () => 
   if (frame.kind === 'hello') await send(hello());
   else if (frame.kind === 'tensor' && frame.channel === ECHO) {
     await send(encodeFrame(frame));
+    // As a device before it computes: else the answer waits until this is done.
+    nap();
     forget();
   } else if (frame.kind === 'start') {
     const large = tensorFrame(COUNT, LARGE);
@@ -241,8 +243,7 @@ export async function serveLink(
   listening: (endpoint: string) => void,
 ): Promise<void> {
   checkEndpoint(endpoint);
-  const { Router } = zeromq();
-  const socket = new Router(options(timeout, endpoint));
+  const socket = router(options(timeout, endpoint));
   const forget = touchOther(ONE_SESSION);
   try {
     await socket.bind(endpoint).catch((cause: unknown) => {

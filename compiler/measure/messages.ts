@@ -5,8 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeFrame, encodeFrame } from '../../runtime/frame.ts';
-import { zeromq } from '../../runtime/modules.ts';
 import { nap } from '../../runtime/nap.ts';
+import { dealer, router } from '../../runtime/zeromq-sockets.ts';
 import type { Profile } from '../profile/profile.ts';
 import { quantile } from './attribute.ts';
 import { ONE_SESSION, touchOther } from './caches.ts';
@@ -29,21 +29,20 @@ export type Handling = { readonly session: Profile['session']['after']; readonly
 async function withEnds<T>(
   use: (send: () => Promise<void>, receive: () => Promise<unknown>) => Promise<T>,
 ): Promise<T> {
-  const { Dealer, Router } = zeromq();
-  const router = new Router({ receiveHighWaterMark: 0, receiveTimeout: DEADLINE });
-  const dealer = new Dealer({ sendHighWaterMark: 0, sendTimeout: 0, linger: 0 });
+  const receiver = router({ receiveHighWaterMark: 0, receiveTimeout: DEADLINE });
+  const sender = dealer({ sendHighWaterMark: 0, sendTimeout: 0, linger: 0 });
   try {
-    await router.bind('tcp://127.0.0.1:*');
-    dealer.connect(router.lastEndpoint ?? '');
+    await receiver.bind('tcp://127.0.0.1:*');
+    sender.connect(receiver.lastEndpoint ?? '');
     const data = new Float32Array(BYTES / 4);
     const tensor = { type: 'float32', dims: [data.length], data } as const;
     return await use(
-      () => dealer.send([...encodeFrame({ kind: 'tensor', inference: 0, channel: 0, tensor })]),
-      async () => decodeFrame((await router.receive()).slice(1)),
+      () => sender.send([...encodeFrame({ kind: 'tensor', inference: 0, channel: 0, tensor })]),
+      async () => decodeFrame((await receiver.receive()).slice(1)),
     );
   } finally {
-    dealer.close();
-    router.close();
+    sender.close();
+    receiver.close();
   }
 }
 
