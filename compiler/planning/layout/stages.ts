@@ -4,31 +4,18 @@
  * for the search, which asks the simulator.
  */
 import { crossingBytes, narrowest } from './crossing.ts';
-import { type LayerGraph, type LayerRead, NO_LINK } from './layers.ts';
+import { GrowingStage, type Reader, readersOf } from './growing-stage.ts';
+import { type LayerGraph, NO_LINK } from './layers.ts';
 import type { Beyond, LayerSketch, Sketch } from './sketch.ts';
-import { SpanFinder, type Spans } from './spans.ts';
+import { SpanFinder } from './spans.ts';
 
 /** Layers before which a stage may begin; more of them are left to the search. */
 const POSITIONS = 32;
 /** Devices that a stage may have at most. */
 const MOST = [1, 2, 4];
 const BEYOND: readonly Beyond[] = ['halo', 'sent'];
-/** Of layers that are in other stages: on one device, for what leaves the stage at hand. */
-const OUTSIDE: LayerSketch = { borders: [], beyond: 'sent', bands: 1 };
-
-/** Of a tensor. */
-interface Reader {
-  readonly layer: number;
-  readonly step: number;
-  readonly read: LayerRead;
-}
-
-function readersOf({ layers, tensors }: LayerGraph): Reader[][] {
-  const readers = tensors.map((): Reader[] => []);
-  for (const { index: layer, step, reads } of layers)
-    for (const read of reads) readers[read.tensor]!.push({ layer, step, read });
-  return readers;
-}
+/** Seconds: a device whose table has nothing but zeros is no infinity faster than the others. */
+const SHORTEST = 1e-9;
 
 /** Devices of a stage, ascending, and what one of them does of its layers. */
 interface Shared {
@@ -47,61 +34,6 @@ interface Ending {
   readonly begin: number;
   readonly stage: Shared;
   readonly before: Ending | null;
-}
-
-/** What its devices are at work with a stage, which grows from its end to earlier and earlier layers. */
-class GrowingStage {
-  /** Of each device, in their order. */
-  private readonly busy: number[];
-  private begin: number;
-  private spans: Spans | undefined;
-
-  constructor(
-    private readonly graph: LayerGraph,
-    private readonly finder: SpanFinder,
-    private readonly readers: readonly (readonly Reader[])[],
-    private readonly devices: readonly number[],
-    private readonly layer: LayerSketch,
-    private readonly end: number,
-  ) {
-    this.busy = devices.map(() => 0);
-    this.begin = end;
-  }
-
-  /** Seconds of the device that is at work longest, with layers from here on; of layers and exchanges inside the stage. */
-  growTo(begin: number): number {
-    const { layers } = this.graph;
-    const isInside = (index: number) => begin <= index && index < this.end;
-    const sketch = { layers: layers.map(({ index }) => (isInside(index) ? this.layer : OUTSIDE)), downwards: true };
-    const spans = this.finder.find(sketch, this.spans);
-    const count = this.graph.cluster.devices.length;
-    for (const [i, device] of this.devices.entries())
-      for (let index = begin; index < this.begin; index++)
-        this.busy[i]! += spans.seconds[index * count + device]! + this.exchanged(index, device, spans);
-    this.begin = begin;
-    this.spans = spans;
-    return Math.max(...this.busy);
-  }
-
-  /** Seconds for what a device reads inside the stage of what others make; it sends as much. */
-  private exchanged(index: number, device: number, { begin, end }: Spans): number {
-    const { graph, readers } = this;
-    const count = graph.cluster.devices.length;
-    const at = index * count + device;
-    let seconds = 0;
-    for (const tensor of graph.layers[index]!.makes) {
-      let [first, last] = [begin[at]!, end[at]!];
-      for (const { layer, step, read } of readers[tensor]!) {
-        const reader = layer * count + device;
-        if (layer >= this.end || end[reader] === 0) continue;
-        first = Math.min(first, read.begin[Math.floor(begin[reader]! / step)]!);
-        last = Math.max(last, read.end[Math.ceil(end[reader]! / step)]!);
-      }
-      for (const missing of [begin[at]! - first, last - end[at]!])
-        if (missing > 0) seconds += 2 * graph.border(device, missing * graph.tensors[tensor]!.unitBytes);
-    }
-    return seconds;
-  }
 }
 
 class StageFinder {
@@ -189,7 +121,9 @@ class StageFinder {
 
   /** The ways to share a stage that ends here, by the devices' speeds. */
   private growing(devices: readonly number[], end: number): { layer: LayerSketch; stage: GrowingStage | null }[] {
-    const speeds = this.before.map((own, device) => (devices.includes(device) ? 1 / own.at(-1)! : 0));
+    const speeds = this.before.map((own, device) =>
+      devices.includes(device) ? 1 / Math.max(own.at(-1)!, SHORTEST) : 0,
+    );
     const total = speeds.reduce((a, b) => a + b, 0);
     let sum = 0;
     const borders = speeds.slice(0, -1).map((speed) => (sum += speed / total));
